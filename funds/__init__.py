@@ -1,0 +1,1 @@
+"""What the statements say: ledger and differences (none yet)."""

@@ -1,0 +1,1 @@
+"""What the bars mean: indicators computed from them (none yet)."""

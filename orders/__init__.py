@@ -1,0 +1,1 @@
+"""What was asked of the broker and what became of it (none yet)."""

@@ -1,0 +1,1 @@
+"""Groups of legs, their rules and their marks (none yet)."""

@@ -1,0 +1,1 @@
+"""The project: its plumbing (ground floor) and what wires the apps (roof)."""

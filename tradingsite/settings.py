@@ -1,0 +1,324 @@
+"""Settings of Tradingsite: one file, read from the environment, loud when wrong.
+
+Every setting is listed in README.md. Addresses come from the environment; where
+they are absent, from the servers that ``manage.py up`` started and wrote down.
+"""
+
+import sys
+from pathlib import Path
+from sysconfig import get_path
+from urllib.parse import urlsplit
+
+from whitenoise.compress import Compressor
+
+from tradingsite import environment
+from tradingsite.database import database_settings, time_limits
+from tradingsite.logs import log_configuration
+from tradingsite.redis.channels import channel_host
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(environment.text("TRADINGSITE_DATA", str(BASE_DIR / ".data"))).resolve()
+RUNNING_SERVERS = environment.running_servers(DATA_DIR)
+
+# --- who we are ---------------------------------------------------------------
+DEBUG = environment.flag("DEBUG", default=False)
+PORT = environment.integer("PORT", 8000, least=1)
+SITE_URL = environment.text("SITE_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
+SECRET_KEY = environment.text("SECRET_KEY") or environment.kept_secret(
+    DATA_DIR / "secret_key"
+)
+# Which kind of process this is (web, worker, beat, command ...): pools and logs ask.
+PROCESS_KIND = environment.text("TRADINGSITE_PROCESS", "command")
+
+_site = urlsplit(SITE_URL)
+_is_https = _site.scheme == "https"
+ALLOWED_HOSTS = [
+    *environment.texts("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]"),
+    _site.hostname or "",
+]
+CSRF_TRUSTED_ORIGINS = [f"{_site.scheme}://{_site.netloc}"]
+
+INSTALLED_APPS = [
+    # daphne takes over runserver; nothing else should pay for importing it.
+    *(["daphne"] if "runserver" in sys.argv else []),
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "channels",
+    "django_celery_beat",
+    "django_htmx",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "tradingsite",
+    "marketdata",
+    "indicators",
+    "accounts",
+    "strategies",
+    "orders",
+    "funds",
+]
+
+MIDDLEWARE = [
+    "tradingsite.middleware.correlation_id",
+    "tradingsite.middleware.request_log",
+    "tradingsite.middleware.HealthFirst",
+    "django.middleware.security.SecurityMiddleware",
+    "tradingsite.middleware.StaticFiles",
+    "tradingsite.middleware.deadline",
+    "tradingsite.middleware.BusyDatabase",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "tradingsite.urls"
+ASGI_APPLICATION = "tradingsite.asgi.application"
+WSGI_APPLICATION = "tradingsite.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- PostgreSQL ---------------------------------------------------------------
+DATABASE_URL = environment.text("DATABASE_URL", RUNNING_SERVERS.get("database_url", ""))
+# A pool only where requests share it: a prefork worker would inherit its sockets.
+DATABASE_POOL_MAX = environment.integer(
+    "DATABASE_POOL_MAX", 12 if PROCESS_KIND == "web" else 0
+)
+DATABASE_POOL_TIMEOUT_S = 2
+SLOW_QUERY_S = environment.integer("SLOW_QUERY_MS", 1000, least=1) / 1000
+REQUEST_TIMEOUT_S = environment.integer("REQUEST_TIMEOUT_S", 30, least=1)
+_time_limits = time_limits(PROCESS_KIND, request_timeout_s=REQUEST_TIMEOUT_S)
+DATABASES = {
+    "default": database_settings(
+        DATABASE_URL,
+        pool_max=DATABASE_POOL_MAX,
+        pool_timeout_s=DATABASE_POOL_TIMEOUT_S,
+        limits=_time_limits,
+    ),
+    # Past any PgBouncer: LISTEN needs a session of its own.
+    "direct": database_settings(
+        environment.text("DATABASE_DIRECT_URL", DATABASE_URL), limits=_time_limits
+    )
+    | {"TEST": {"MIRROR": "default"}},
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Redis: a cache, a broker and a hint, never the only copy of anything -----
+REDIS_URL = environment.text("REDIS_URL", RUNNING_SERVERS.get("redis_url", ""))
+REDIS_SENTINELS = environment.texts("REDIS_SENTINELS")
+REDIS_SENTINEL_MASTER = environment.text("REDIS_SENTINEL_MASTER", "mymaster")
+REDIS_PREFIX = environment.text("REDIS_PREFIX", "tradingsite")
+CACHES = {"default": {"BACKEND": "tradingsite.redis.cache.FactoryCache"}}
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {
+            "hosts": [channel_host(REDIS_URL, REDIS_SENTINELS, REDIS_SENTINEL_MASTER)],
+            "prefix": f"{REDIS_PREFIX}:channels",
+        },
+    }
+}
+
+# --- side effects: topic -> the function that carries it out ------------------
+OUTBOX_HANDLERS: dict[str, str] = {}
+OUTBOX_BATCH = environment.integer("OUTBOX_BATCH", 50, least=1)
+OUTBOX_HANDLER_TIMEOUT_S = environment.integer("OUTBOX_HANDLER_TIMEOUT_S", 10, least=1)
+OUTBOX_LEASE_S = environment.integer("OUTBOX_LEASE_S", 15, least=1)
+OUTBOX_ATTEMPTS = environment.integer("OUTBOX_ATTEMPTS", 10, least=1)
+OUTBOX_KEPT_DAYS = environment.integer("OUTBOX_KEPT_DAYS", 7, least=1)
+IDEMPOTENCY_KEPT_DAYS = environment.integer("IDEMPOTENCY_KEPT_DAYS", 14, least=7)
+SCHEDULED_RUNS_KEPT_DAYS = environment.integer("SCHEDULED_RUNS_KEPT_DAYS", 30, least=1)
+JOURNAL_KEPT_DAYS = environment.integer("JOURNAL_KEPT_DAYS", 7, least=1)
+
+# --- Celery (the rest of rule 7 stands in tradingsite/celery.py) --------------
+# How long a task may be with a dead worker; no task runs longer than half of it.
+CELERY_VISIBILITY_TIMEOUT_S = environment.integer(
+    "CELERY_VISIBILITY_TIMEOUT_S", 120, least=2
+)
+CELERY_CONCURRENCY = environment.integer("CELERY_CONCURRENCY", 2, least=1)
+# Written to the database once, when a name is not there; then the database rules.
+CELERY_BEAT_SCHEDULE = {
+    "probe": {"task": "tradingsite.tasks.probe", "schedule": 15.0},
+    "prune": {"task": "tradingsite.tasks.prune", "schedule": 600.0},
+}
+
+# --- the ticker service and its ticks -----------------------------------------
+TICKER_URLS = environment.texts("TICKER_URL", RUNNING_SERVERS.get("ticker_url", ""))
+TICK_STREAM = environment.text("TICK_STREAM", "ticks")
+TICK_SHARDS = environment.integer("TICK_SHARDS", 2, least=1)
+
+# --- who may come in ----------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+# How a door below accounts asks who is there.
+PRINCIPAL_OF = "accounts.authentication.principal_of"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "desk"
+LOGOUT_REDIRECT_URL = "login"
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 8 * 3600
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _is_https
+SECURE_HSTS_SECONDS = 365 * 86400 if _is_https else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _is_https
+# One proxy stands in front: its X-Forwarded-* headers are believed, nobody else's.
+BEHIND_PROXY = environment.flag("BEHIND_PROXY", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+# A balancer asks from inside, where there is no https.
+SECURE_REDIRECT_EXEMPT = [r"^health/"]
+
+# --- limits of a request ------------------------------------------------------
+# Requests that one process works on at the same time; more are answered 503.
+REQUEST_CONCURRENCY = environment.integer("REQUEST_CONCURRENCY", 64, least=1)
+# Seconds between "draining" in /health/ready and the end, for a balancer to notice.
+DRAIN_S = environment.integer("DRAIN_S", 0)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+
+# --- REST ---------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.ApiKeyAuthentication",
+        "accounts.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PAGINATION_CLASS": "tradingsite.api.Pages",
+    "EXCEPTION_HANDLER": "tradingsite.api.problem_response",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Tradingsite API",
+    "DESCRIPTION": "Market data, accounts, orders, strategies and funds of a desk.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "AUTHENTICATION_WHITELIST": [],
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "ApiKey": {"type": "http", "scheme": "bearer", "bearerFormat": "tsk_…"},
+            "Session": {"type": "apiKey", "in": "cookie", "name": "sessionid"},
+        }
+    },
+    "SECURITY": [{"ApiKey": []}, {"Session": []}],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# --- joined at the roof: an app adds its own line ------------------------------
+HEALTH_PARTS = [
+    "tradingsite.health.database",
+    "tradingsite.health.migrations",
+    "tradingsite.health.redis",
+    "tradingsite.health.outbox",
+    "tradingsite.health.processes",
+    "tradingsite.health.worker",
+    "marketdata.health.ticker",
+    "marketdata.health.ingest",
+]
+METRICS_SOURCES = [
+    "tradingsite.gauges.database_pool",
+    "tradingsite.gauges.redis_breaker",
+    "tradingsite.gauges.outbox",
+    "tradingsite.gauges.processes",
+]
+# What a Prometheus shows as its bearer token; a staff API key will do as well.
+METRICS_TOKEN = environment.text("METRICS_TOKEN")
+
+# --- the admin ----------------------------------------------------------------
+UNFOLD = {
+    "SITE_TITLE": "Tradingsite",
+    "SITE_HEADER": "Tradingsite",
+    "SITE_SUBHEADER": "Back office",
+    "SITE_SYMBOL": "candlestick_chart",
+    "SITE_URL": "/",
+    "COLORS": {
+        # The accent of static/tradingsite/tokens.css in unfold's steps.
+        "primary": {
+            "50": "oklch(97% .014 262)",
+            "100": "oklch(93.2% .032 262)",
+            "200": "oklch(88.2% .059 262)",
+            "300": "oklch(80.9% .105 262)",
+            "400": "oklch(70.7% .15 261)",
+            "500": "oklch(60% .185 261)",
+            "600": "oklch(51% .19 261)",
+            "700": "oklch(44.5% .17 261)",
+            "800": "oklch(38.5% .14 262)",
+            "900": "oklch(34% .11 262)",
+            "950": "oklch(26% .08 263)",
+        }
+    },
+    "SIDEBAR": {
+        "show_search": True,
+        "navigation": "tradingsite.views.admin_menu.navigation",
+    },
+}
+
+# --- language, time, files ----------------------------------------------------
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+DISPLAY_TIME_ZONE = "Asia/Kolkata"
+USE_TZ = True
+USE_I18N = False
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [
+    BASE_DIR / "static",
+    # The chart library, as its package ships it.
+    ("lightweight-charts", Path(get_path("purelib")) / "lwcharts" / "vendor"),
+]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "tradingsite.static_files.StaticFiles"},
+}
+# Pages never ask for what only explains another file.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (
+    *Compressor.SKIP_COMPRESS_EXTENSIONS,
+    *("map", "txt", "md"),
+)
+
+# --- logs ---------------------------------------------------------------------
+LOGGING = log_configuration(
+    level=environment.text("LOG_LEVEL", "INFO"),
+    log_format=environment.text("LOG_FORMAT", "json"),
+    levels=environment.texts("LOG_LEVELS"),
+    # The share, in percent, of lines kept of fast and successful requests.
+    sample_percent=environment.integer("LOG_SAMPLE_PERCENT", 100),
+)

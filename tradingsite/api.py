@@ -1,0 +1,85 @@
+"""What REST views share: the error shape and bounded pages."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.pagination import LimitOffsetPagination
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from tradingsite.problems import BEARER, CONTENT_TYPE, Problem, answer_to, problem
+
+__all__ = ["BEARER", "Pages", "problem", "problem_response"]
+
+
+def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Answer an error of a REST view; None leaves a mistake of ours to be reported."""
+    found = answer_to(error) or _answer_to_refusal(error)
+    if found is None:
+        return None
+    set_rollback()
+    request = context["request"]
+    return Response(
+        found.body(request),
+        status=found.status,
+        headers=dict(found.headers),
+        content_type=CONTENT_TYPE,
+    )
+
+
+def _answer_to_refusal(error: Exception) -> Problem | None:
+    if isinstance(error, Http404):
+        return Problem(status=HTTPStatus.NOT_FOUND)
+    if isinstance(error, PermissionDenied):
+        return Problem(status=HTTPStatus.FORBIDDEN)
+    if not isinstance(error, exceptions.APIException):
+        return None
+    if isinstance(error, exceptions.ValidationError):
+        return Problem(
+            status=error.status_code,
+            code="invalid",
+            detail="Some fields are not valid.",
+            errors=list(_field_errors(error.get_full_details())),
+        )
+    return Problem(
+        status=error.status_code,
+        code=str(error.get_codes()),
+        detail=str(error.detail),
+        headers=_headers_of(error),
+    )
+
+
+def _headers_of(error: exceptions.APIException) -> dict[str, str]:
+    headers = {}
+    if challenge := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if (wait_s := getattr(error, "wait", None)) is not None:
+        headers["Retry-After"] = str(max(1, round(wait_s)))
+    return headers
+
+
+def _field_errors(details: Any, path: str = "") -> Iterator[dict[str, str]]:
+    """Yield one entry per mistake: which field, which code, what to tell."""
+    if isinstance(details, dict) and set(details) == {"message", "code"}:
+        yield {
+            "field": path,
+            "code": str(details["code"]),
+            "detail": str(details["message"]),
+        }
+        return
+    named = details.items() if isinstance(details, dict) else enumerate(details)
+    for name, inner in named:
+        is_leaf = isinstance(details, list) and "message" in inner
+        deeper = path if is_leaf else f"{path}.{name}".lstrip(".")
+        yield from _field_errors(inner, deeper)
+
+
+class Pages(LimitOffsetPagination):
+    """Pages of a list: a hundred rows, a thousand at most."""
+
+    default_limit = 100
+    max_limit = 1000

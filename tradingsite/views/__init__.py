@@ -1,0 +1,1 @@
+"""Pages and answers of the roof: the desk overview and the health of the house."""

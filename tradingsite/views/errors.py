@@ -1,0 +1,36 @@
+"""What is answered when no view did: a page for people, a problem for programs."""
+
+import sys
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse
+from django.views import defaults
+
+from tradingsite.problems import problem, trouble, wants_page
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if wants_page(request):
+        return defaults.bad_request(request, exception)
+    return problem(request, HTTPStatus.BAD_REQUEST)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if wants_page(request):
+        return defaults.permission_denied(request, exception)
+    return problem(request, HTTPStatus.FORBIDDEN)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if wants_page(request):
+        return defaults.page_not_found(request, exception)
+    return problem(request, HTTPStatus.NOT_FOUND)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer a mistake of ours, or trouble that a middleware met and no view saw."""
+    if answer := trouble(request, sys.exc_info()[1]):
+        return answer
+    if wants_page(request):
+        return defaults.server_error(request)
+    return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR)

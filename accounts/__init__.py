@@ -1,0 +1,1 @@
+"""Who trades, on which account, and who may see and do it."""

@@ -1,0 +1,23 @@
+"""The addresses of a person's own account, and of accounts for programs."""
+
+from django.contrib.auth.views import LogoutView
+from django.urls import include, path
+
+from accounts.views import (
+    AccountListView,
+    LogInView,
+    MeView,
+    PasswordChangeView,
+)
+
+api_urls = [
+    path("auth/me", MeView.as_view(), name="me"),
+    path("accounts", AccountListView.as_view(), name="account-list"),
+]
+
+urlpatterns = [
+    path("login/", LogInView.as_view(), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("password/", PasswordChangeView.as_view(), name="password_change"),
+    path("api/v1/", include((api_urls, "accounts"))),
+]

@@ -1,0 +1,86 @@
+"""The demo desk: the same after every start, whatever was done to it meanwhile."""
+
+import json
+import stat
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+from accounts.authentication import principal_of
+from accounts.models import ApiKey, Desk, Membership, TradingAccount, User
+from tests.accounts.builders import request_with
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "demo.json"
+
+
+def load(path: Path) -> dict[str, str]:
+    out = StringIO()
+    call_command("load_demo_desk", output=path, url="http://127.0.0.1:8000", stdout=out)
+    return json.loads(path.read_text())
+
+
+def test_the_file_holds_all_that_one_needs_and_is_private(path: Path):
+    demo = load(path)
+    assert set(demo) == {
+        "url",
+        "username",
+        "password",
+        "totp_secret",
+        "api_key",
+        "account_id",
+    }
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_the_password_opens_the_admin(path: Path, client: Client):
+    demo = load(path)
+    assert client.login(username=demo["username"], password=demo["password"])
+    assert client.get("/admin/").status_code == 200
+
+
+def test_the_key_sees_the_demo_account(path: Path):
+    demo = load(path)
+    principal = principal_of(request_with(demo["api_key"]))
+    seen = TradingAccount.objects.for_subject(principal)
+    assert [account.slug for account in seen] == [demo["account_id"]]
+
+
+def test_loading_twice_changes_nothing(path: Path):
+    first = load(path)
+    assert load(path) == first
+    counts = [model.objects.count() for model in (User, Desk, TradingAccount, ApiKey)]
+    assert counts == [2, 1, 1, 1]
+    assert Membership.objects.count() == 2
+
+
+def test_a_key_whose_row_is_gone_is_made_again(path: Path):
+    first = load(path)
+    ApiKey.objects.all().delete()
+    second = load(path)
+    assert second["api_key"] != first["api_key"]
+    assert second["password"] == first["password"]
+    assert principal_of(request_with(second["api_key"])) is not None
+
+
+def test_a_changed_password_is_set_back(path: Path, client: Client):
+    demo = load(path)
+    user = User.objects.get(username="demo")
+    user.set_password("something else")
+    user.save()
+    load(path)
+    assert client.login(username="demo", password=demo["password"])
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"password": "x"}', "null"])
+def test_a_broken_file_is_written_anew(path: Path, text: str):
+    path.parent.mkdir()
+    path.write_text(text)
+    assert load(path)["username"] == "demo"

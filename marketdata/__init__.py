@@ -1,0 +1,1 @@
+"""What the market did: instruments, calendar, ticks, bars, charts."""

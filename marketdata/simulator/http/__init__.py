@@ -1,0 +1,1 @@
+"""The ticker service's HTTP and WebSocket doors."""

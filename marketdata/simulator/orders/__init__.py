@@ -1,0 +1,1 @@
+"""The simulated broker: orders matched against the simulated book, by account."""

@@ -1,0 +1,1 @@
+"""Recorded files, played again as ticks at their own times."""

@@ -1,0 +1,1 @@
+"""Loading from files and from the ticker service: all of it or nothing of it."""

@@ -1,0 +1,1 @@
+"""TradingView's datafeed protocol: what a chart asks and how it is answered."""

@@ -1,0 +1,42 @@
+"""A headless Chromium whose pages remember what their consoles complained about."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+CHROMIUM = Path("/usr/bin/chromium")
+# Room for a slow machine; a chart asks every second.
+PATIENCE_MS = 15_000
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+        )
+        yield browser
+        browser.close()
+
+
+def remember_complaints(page: Page, complaints: list[str]) -> None:
+    """Add every error of the page's scripts and console to ``complaints``."""
+
+    def remember(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            complaints.append(message.text)
+
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", remember)
+
+
+def log_in(page: Page, site: str, username: str, password: str) -> None:
+    """Open the site as a person does: by the form of the log-in page."""
+    page.goto(f"{site}/login/")
+    page.fill("input[name=username]", username)
+    page.fill("input[name=password]", password)
+    page.click("button[type=submit]")
+    page.wait_for_url(lambda address: "/login" not in address)

@@ -1,0 +1,60 @@
+"""Starts ingestors by fork, so that the cost of a start is paid once for many kills.
+
+Each line on standard input names what to start: ``ingest_ticks`` is the command,
+``careless`` an ingestor that commits its position first and the bars later, which
+is what must not be. The answer is the pid.
+"""
+
+import os
+import signal
+import sys
+import time
+from typing import Any
+from unittest import mock
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradingsite.settings")
+django.setup()
+
+from django.core.management import call_command  # noqa: E402 - needs the settings
+from django.db import transaction  # noqa: E402
+
+from marketdata.ingest import flushing, ingestor  # noqa: E402
+from marketdata.ingest.shard import Shard  # noqa: E402
+from marketdata.ingest.store import Store  # noqa: E402
+
+
+def careless_flush(shard: Shard, store: Store, contracts: Any) -> flushing.Flushed:
+    with transaction.atomic():
+        flushing._write_notes(store.cursor(), shard, store)
+    time.sleep(0.2)
+    return flushing.flush(shard, store, contracts)
+
+
+def ingest() -> None:
+    call_command("ingest_ticks", "--lease-seconds", "0.6")
+
+
+def ingest_carelessly() -> None:
+    with mock.patch.object(ingestor, "flush", careless_flush):
+        ingest()
+
+
+CHILDREN = {"ingest_ticks": ingest, "careless": ingest_carelessly}
+
+
+def main() -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            CHILDREN[line.strip()]()
+            os._exit(0)
+        sys.stdout.write(f"{pid}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -157,8 +157,8 @@ def deadline(get_response: GetResponse) -> GetResponse:
     return limited
 
 
-class BusyDatabase:
-    """Answers 503 or 504 when a view met a full database, a limit or a breaker."""
+class BothWorlds:
+    """Passes requests on, natively in async and in sync."""
 
     sync_capable = True
     async_capable = True
@@ -170,6 +170,10 @@ class BusyDatabase:
 
     def __call__(self, request: HttpRequest) -> Any:
         return self.get_response(request)
+
+
+class BusyDatabase(BothWorlds):
+    """Answers 503 or 504 when a view met a full database, a limit or a breaker."""
 
     def process_exception(
         self, request: HttpRequest, error: Exception
@@ -215,16 +219,8 @@ class StaticFiles(WhiteNoiseMiddleware):  # type: ignore[misc] # untyped package
         return response
 
 
-class HealthFirst:
+class HealthFirst(BothWorlds):
     """Answers ``/health/`` before anything that needs a host name or a session."""
-
-    sync_capable = True
-    async_capable = True
-
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-        if iscoroutinefunction(get_response):
-            markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> Any:
         view = self.view_of(request)

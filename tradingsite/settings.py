@@ -7,6 +7,7 @@ they are absent, from the servers that ``manage.py up`` started and wrote down.
 import sys
 from pathlib import Path
 from sysconfig import get_path
+from typing import Any
 from urllib.parse import urlsplit
 
 from whitenoise.compress import Compressor
@@ -131,7 +132,7 @@ REDIS_SENTINELS = environment.texts("REDIS_SENTINELS")
 REDIS_SENTINEL_MASTER = environment.text("REDIS_SENTINEL_MASTER", "mymaster")
 REDIS_PREFIX = environment.text("REDIS_PREFIX", "tradingsite")
 CACHES = {"default": {"BACKEND": "tradingsite.redis.cache.FactoryCache"}}
-CHANNEL_LAYERS = {
+CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
         "CONFIG": {
@@ -298,7 +299,7 @@ DISPLAY_TIME_ZONE = "Asia/Kolkata"
 USE_TZ = True
 USE_I18N = False
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT: Path | None = DATA_DIR / "static"
 STATICFILES_DIRS = [
     BASE_DIR / "static",
     # The chart library, as its package ships it.

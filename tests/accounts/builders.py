@@ -1,7 +1,9 @@
 """People, desks, accounts and keys that the tests are arranged with."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
+from django.http import HttpRequest
 from django.test import RequestFactory
 from django.utils import timezone
 
@@ -11,8 +13,20 @@ from accounts.principals import ALL_SCOPES, Principal
 PASSWORD = "correct horse battery"
 
 
-def make_user(username: str = "alice", **fields: object) -> User:
-    return User.objects.create_user(username, password=PASSWORD, **fields)
+def make_user(
+    username: str = "alice",
+    *,
+    is_active: bool = True,
+    is_staff: bool = False,
+    is_superuser: bool = False,
+) -> User:
+    return User.objects.create_user(
+        username,
+        password=PASSWORD,
+        is_active=is_active,
+        is_staff=is_staff,
+        is_superuser=is_superuser,
+    )
 
 
 def make_desk(slug: str = "north") -> Desk:
@@ -37,11 +51,22 @@ def join(
     return Membership.objects.create(user=user, role=role, **{field: place})
 
 
-def make_key(user: User, **fields: object) -> ApiKey:
+def make_key(
+    user: User,
+    *,
+    scopes: Iterable[str] = ALL_SCOPES,
+    life: timedelta = timedelta(days=1),
+    all_accounts: bool = False,
+) -> ApiKey:
     """Return a key as it is the moment it was made: ``text`` is still there."""
-    now = timezone.now()
-    fields = {"scopes": ALL_SCOPES, "life": timedelta(days=1), **fields}
-    return ApiKey.objects.issue(user_id=user.pk, name="Test", now=now, **fields)
+    return ApiKey.objects.issue(
+        user_id=user.pk,
+        name="Test",
+        scopes=scopes,
+        now=timezone.now(),
+        life=life,
+        all_accounts=all_accounts,
+    )
 
 
 def session_of(user: User) -> Principal:
@@ -55,5 +80,8 @@ def session_of(user: User) -> Principal:
     )
 
 
-def request_with(text: str, path: str = "/", **headers: str):
-    return RequestFactory().get(path, HTTP_AUTHORIZATION=f"Bearer {text}", **headers)
+def request_with(text: str, path: str = "/", **meta: str) -> HttpRequest:
+    """Return a request that shows ``text`` as its key."""
+    request = RequestFactory().get(path, HTTP_AUTHORIZATION=f"Bearer {text}")
+    request.META.update(meta)
+    return request

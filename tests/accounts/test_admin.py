@@ -91,6 +91,7 @@ def test_a_key_is_shown_once_and_then_never(client: Client, boss: User):
     key = ApiKey.objects.get()
     (text,) = re.findall(r"tsk_\w{8}_[\w-]{43}_[0-9a-f]{8}", response.content.decode())
     found = principal_of(request_with(text, REMOTE_ADDR="203.0.113.4"))
+    assert found is not None
     assert found.key_id == key.public_id
     assert "no-store" in response["Cache-Control"]
 

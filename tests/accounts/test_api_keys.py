@@ -1,6 +1,7 @@
 """API keys at the door: who may come in, from where, for how long."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -41,6 +42,7 @@ def test_only_the_hash_of_a_key_is_kept(alice: User):
 def test_an_unknown_id_and_a_wrong_secret_take_the_same_path(alice: User):
     right = credentials.parse(make_key(alice).text)
     other = credentials.make()
+    assert right is not None
     wrong_secret = credentials.KeyText(right.public_id, other.secret)
     queries = []
     for shown in (other, wrong_secret):
@@ -129,7 +131,9 @@ def test_use_is_recorded_at_most_once_a_minute(alice: User):
     for seconds in (0, 30, 59, 61):
         with time_machine.travel(start + timedelta(seconds=seconds), tick=False):
             principal_of(request_with(key.text))
-        seen.append(ApiKey.objects.get(pk=key.pk).last_used_at - start)
+        used_at = ApiKey.objects.get(pk=key.pk).last_used_at
+        assert used_at is not None
+        seen.append(used_at - start)
     assert [moment.total_seconds() for moment in seen] == [0, 0, 0, 61]
 
 
@@ -163,7 +167,9 @@ def test_a_bad_key_is_not_saved_by_a_session(alice: User):
         {"secret_hash": "plain text"},
     ],
 )
-def test_the_database_refuses_a_key_that_breaks_the_rules(alice: User, change: dict):
+def test_the_database_refuses_a_key_that_breaks_the_rules(
+    alice: User, change: dict[str, Any]
+):
     key = make_key(alice)
     with pytest.raises(IntegrityError), transaction.atomic():
         ApiKey.objects.filter(pk=key.pk).update(**change)

@@ -24,7 +24,8 @@ def path(tmp_path: Path) -> Path:
 def load(path: Path) -> dict[str, str]:
     out = StringIO()
     call_command("load_demo_desk", output=path, url="http://127.0.0.1:8000", stdout=out)
-    return json.loads(path.read_text())
+    demo: dict[str, str] = json.loads(path.read_text())
+    return demo
 
 
 def test_the_file_holds_all_that_one_needs_and_is_private(path: Path):

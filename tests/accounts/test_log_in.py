@@ -16,9 +16,15 @@ from tests.accounts.builders import PASSWORD, make_user
 WRONG = "That user name and password do not match."
 
 
-def try_password(client: Client, password: str, username: str = "alice", **extra: str):
+def try_password(
+    client: Client,
+    password: str,
+    username: str = "alice",
+    *,
+    address: str = "127.0.0.1",
+):
     fields = {"username": username, "password": password}
-    return client.post(reverse("login"), fields, **extra)
+    return client.post(reverse("login"), fields, REMOTE_ADDR=address)
 
 
 def test_the_right_password_opens_the_desk(client: Client, alice: User):
@@ -83,15 +89,15 @@ def test_upper_and_lower_case_are_one_name_to_the_limit(client: Client, alice: U
 
 def test_the_owner_gets_in_from_elsewhere_meanwhile(client: Client, alice: User):
     for _ in range(6):
-        try_password(client, "guess", REMOTE_ADDR="198.51.100.7")
-    response = try_password(client, PASSWORD, REMOTE_ADDR="203.0.113.9")
+        try_password(client, "guess", address="198.51.100.7")
+    response = try_password(client, PASSWORD, address="203.0.113.9")
     assert response.status_code == 302
 
 
 def test_many_addresses_on_one_account_are_stopped(client: Client, alice: User):
     for host in range(50):
-        try_password(client, "guess", REMOTE_ADDR=f"198.51.100.{host}")
-    response = try_password(client, PASSWORD, REMOTE_ADDR="203.0.113.9")
+        try_password(client, "guess", address=f"198.51.100.{host}")
+    response = try_password(client, PASSWORD, address="203.0.113.9")
     assert response.status_code == 429
 
 

@@ -1,5 +1,7 @@
 """Which accounts a subject sees: none by default."""
 
+from collections.abc import Collection
+
 import pytest
 from django.db import IntegrityError, transaction
 
@@ -17,8 +19,8 @@ from tests.accounts.builders import (
 )
 
 
-def seen_by(principal: Principal | None, **options: object) -> list[str]:
-    accounts = TradingAccount.objects.for_subject(principal, **options)
+def seen_by(principal: Principal | None, *, roles: Collection[str] = ()) -> list[str]:
+    accounts = TradingAccount.objects.for_subject(principal, roles=roles)
     return [account.slug for account in accounts]
 
 

@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import subprocess
@@ -50,14 +51,20 @@ def test_a_path_through_a_file_is_one_sentence(tmp_path: Path):
         DataFolder(tmp_path / "file" / "data").take()
 
 
+@contextlib.contextmanager
+def disk_of(size: str, folder: Path) -> Iterator[Path]:
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False).returncode != 0:
+        pytest.skip("only root may mount a disk")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)]
-    if os.geteuid() != 0 or subprocess.run(mount, check=False).returncode != 0:
-        pytest.skip("only root may mount a disk that is full")
-    (tmp_path / "ballast").write_bytes(b"0" * 65536)
-    yield tmp_path
-    subprocess.run(["umount", str(tmp_path)], check=True)
+    with disk_of("64k", tmp_path) as disk:
+        (disk / "ballast").write_bytes(b"0" * 65536)
+        yield disk
 
 
 def test_a_full_disk_is_one_sentence(full_disk: Path):
@@ -67,11 +74,8 @@ def test_a_full_disk_is_one_sentence(full_disk: Path):
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(tmp_path)]
-    if os.geteuid() != 0 or subprocess.run(mount, check=False).returncode != 0:
-        pytest.skip("only root may mount a disk that is small")
-    yield tmp_path
-    subprocess.run(["umount", str(tmp_path)], check=True)
+    with disk_of("8m", tmp_path) as disk:
+        yield disk
 
 
 def test_a_disk_too_small_for_a_database_is_one_sentence(small_disk: Path):

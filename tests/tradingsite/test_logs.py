@@ -1,12 +1,11 @@
 """Log lines as a process really writes them."""
 
 import json
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
+
+from tests.tradingsite.children.running import stderr_of
 
 PROGRAM = """
 import logging.config
@@ -20,20 +19,12 @@ log = logging.getLogger("marketdata.test")
 
 
 def written(statements: str, **environment: str) -> str:
-    finished = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(statements=statements)],
-        env={
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "tradingsite.settings",
-            "TRADINGSITE_PROCESS": "ingestor",
-            **environment,
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    return finished.stderr
+    known = {
+        "DJANGO_SETTINGS_MODULE": "tradingsite.settings",
+        "TRADINGSITE_PROCESS": "ingestor",
+    }
+    program = PROGRAM.format(statements=statements)
+    return stderr_of("-c", program, environment=known | environment)
 
 
 def events(statements: str, **environment: str) -> list[dict[str, Any]]:

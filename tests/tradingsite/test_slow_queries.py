@@ -1,9 +1,6 @@
 """A statement of more than SLOW_QUERY_MS is logged, with its request, everywhere."""
 
 import json
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -11,7 +8,9 @@ from celery import shared_task
 from django.db import connection
 from pytest_django.fixtures import Settings
 
-from tests.tradingsite.slow_site.process import running_site, url_of_test_database
+from tests.database import url_of_test_database
+from tests.tradingsite.children.running import stderr_of
+from tests.tradingsite.slow_site.process import running_site
 from tradingsite import logs, metrics
 
 COMMAND = "from django.db import connection as c; c.cursor().execute('{sql}')"
@@ -55,29 +54,13 @@ def test_in_a_task(settings: Settings, caplog: pytest.LogCaptureFixture):
 
 
 def run_command(sql: str, **environment: str) -> str:
-    finished = subprocess.run(
-        [
-            sys.executable,
-            "manage.py",
-            "shell",
-            "-v",
-            "0",
-            "-c",
-            COMMAND.format(sql=sql),
-        ],
-        env={
-            **os.environ,
-            "DATABASE_URL": url_of_test_database(),
-            "SLOW_QUERY_MS": "100",
-            "TRADINGSITE_PROCESS": "command",
-            **environment,
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    return finished.stderr
+    known = {
+        "DATABASE_URL": url_of_test_database(),
+        "SLOW_QUERY_MS": "100",
+        "TRADINGSITE_PROCESS": "command",
+    }
+    command = ["manage.py", "shell", "-v", "0", "-c", COMMAND.format(sql=sql)]
+    return stderr_of(*command, environment=known | environment)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tradingsite.children.running import wait_until
 from tradingsite.embedded.footprints import Footprint
 from tradingsite.models import Process
 from tradingsite.supervisor import Console, Program, Supervisor, leftovers
@@ -213,13 +214,6 @@ def shell(script: str, name: str = "shell") -> Program:
 
 def python(script: str) -> Program:
     return Program("python", "test", [sys.executable, "-c", script])
-
-
-def wait_until(condition: Callable[[], bool], within_s: float = 10) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def pids_in(output: io.StringIO) -> list[int]:

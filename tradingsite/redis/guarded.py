@@ -9,7 +9,7 @@ import redis.asyncio.client
 import redis.client
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from tradingsite.breaker import BreakerOpen, CircuitBreaker
+from tradingsite.breaker import BreakerOpen, CircuitBreaker, Permit
 
 Answer = TypeVar("Answer")
 
@@ -18,13 +18,17 @@ class RedisUnavailable(RedisConnectionError):  # noqa: N818 - the name callers a
     """Tells that Redis is skipped for a moment because it did not answer."""
 
 
-def guarded(breaker: CircuitBreaker, run: Callable[[], Answer]) -> Answer:
-    """Return the answer of ``run``, unless Redis is being skipped."""
+def permit_of(breaker: CircuitBreaker) -> Permit:
+    """Return the permit for one command, unless Redis is being skipped."""
     try:
-        permit = breaker.guard()
+        return breaker.guard()
     except BreakerOpen as error:
         raise RedisUnavailable(str(error)) from error
-    with permit:
+
+
+def guarded(breaker: CircuitBreaker, run: Callable[[], Answer]) -> Answer:
+    """Return the answer of ``run``, unless Redis is being skipped."""
+    with permit_of(breaker):
         return run()
 
 
@@ -32,11 +36,7 @@ async def guarded_async(
     breaker: CircuitBreaker, run: Callable[[], Awaitable[Answer]]
 ) -> Answer:
     """Return the answer of ``run``, unless Redis is being skipped."""
-    try:
-        permit = breaker.guard()
-    except BreakerOpen as error:
-        raise RedisUnavailable(str(error)) from error
-    with permit:
+    with permit_of(breaker):
         return await run()
 
 

@@ -10,16 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from django.db import connection
+from tests.database import url_of_test_database
 
 ROOT = Path(__file__).resolve().parents[3]
 DEAD_REDIS = "redis://127.0.0.1:1/0"
-
-
-def database_url() -> str:
-    found = connection.settings_dict
-    login = f"{found['USER']}:{found['PASSWORD']}"
-    return f"postgresql://{login}@{found['HOST']}:{found['PORT']}/{found['NAME']}"
 
 
 @contextlib.contextmanager
@@ -35,7 +29,7 @@ def running(
         env=os.environ
         | {
             "DJANGO_SETTINGS_MODULE": "tests.tradingsite.children.settings",
-            "DATABASE_URL": database_url(),
+            "DATABASE_URL": url_of_test_database(),
         }
         | dict(environment),
         stdin=subprocess.PIPE,
@@ -52,6 +46,19 @@ def running(
         for pipe in (child.stdin, child.stdout):
             if pipe:
                 pipe.close()
+
+
+def stderr_of(*arguments: str, environment: Mapping[str, str]) -> str:
+    """Run Python with ``arguments`` to its end and return what it said to stderr."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=os.environ | dict(environment),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stderr
 
 
 def signal_group(child: subprocess.Popen[str], number: signal.Signals) -> None:

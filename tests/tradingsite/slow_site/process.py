@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from django.db import connection
+
+from tests.database import url_of_test_database
 
 START_TIMEOUT_S = 60
 
@@ -38,13 +39,6 @@ class Site:
 
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
-
-
-def url_of_test_database() -> str:
-    """Return the address of the database that pytest-django made."""
-    known = connection.settings_dict
-    user = f"{known['USER']}:{known['PASSWORD']}"
-    return f"postgresql://{user}@{known['HOST']}:{known['PORT']}/{known['NAME']}"
 
 
 @contextlib.contextmanager

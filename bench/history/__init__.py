@@ -1,0 +1,1 @@
+"""A chart's history over HTTP: the product beside the original shape."""

@@ -1,0 +1,1 @@
+"""Ticks to bars in PostgreSQL: the product beside the original shape."""

@@ -120,7 +120,7 @@ def _refuse_key_in_query(request: HttpRequest) -> None:
         return
     proven = [key.pk for key in map(_proven, shown) if key is not None]
     ApiKey.objects.filter(pk__in=proven).revoke(timezone.now())
-    raise KeyInQuery("An API key stood in the address.")
+    raise KeyInQuery("An API key stood in the address, so it was revoked.")
 
 
 class ApiKeyAuthentication(authentication.BaseAuthentication):

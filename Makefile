@@ -10,6 +10,9 @@ DEPLOYED = SITE_URL=https://tradingsite.example.com REDIS_URL=redis://127.0.0.1:
 LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
 
+# Where this is set, each start of Django compiles a thousand files again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test lint bench chaos e2e load lock clean setup-run setup-dev
 
 run: setup-run ## start everything; Ctrl-C stops it

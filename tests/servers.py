@@ -3,13 +3,14 @@
 Loaded with ``-p tests.servers``, so that the servers run before Django reads its
 settings. One pair serves the whole run: the controller of a parallel run starts it,
 its workers inherit the addresses. Where DATABASE_URL and REDIS_URL are set, nothing
-is started.
+is started. At the end of the run, however it ends, its processes and its folder go.
 """
 
 import contextlib
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -18,6 +19,8 @@ from types import FrameType
 import pytest
 
 from tradingsite.embedded import PostgresServer, Servers, ValkeyServer
+from tradingsite.supervisor import leftovers
+from tradingsite.supervisor.launching import MARK
 
 STARTED = pytest.StashKey[contextlib.ExitStack]()
 
@@ -31,14 +34,33 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     if is_worker() or options.help or options.version:
         return
     end_in_order_when_told()
+    let_children_start_quickly()
+    folder = folder_of_the_run(stack)
     if not os.environ.get("TRADINGSITE_DATA"):
-        os.environ["TRADINGSITE_DATA"] = stack.enter_context(throw_away_folder())
+        os.environ["TRADINGSITE_DATA"] = str(folder / "data")
     if not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
-        start_servers(stack)
+        start_servers(stack, folder / "servers")
+    stack.callback(leftovers.end, folder)
 
 
-def start_servers(stack: contextlib.ExitStack) -> None:
+def let_children_start_quickly() -> None:
+    """Keep the compiled modules: a child that compiles Django again takes seconds."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
+def folder_of_the_run(stack: contextlib.ExitStack) -> Path:
+    """Make the folder in which all others are, and mark what is started by it."""
     folder = Path(stack.enter_context(throw_away_folder()))
+    # Some tests start servers and sites as another user, who must pass through.
+    folder.chmod(0o711)
+    os.environ[MARK] = str(folder)
+    # Else a test that imports the ASGI door makes every later child a web process.
+    os.environ["TRADINGSITE_PROCESS"] = "command"
+    return folder
+
+
+def start_servers(stack: contextlib.ExitStack, folder: Path) -> None:
     servers = stack.enter_context(Servers(folder, durable=False))
     found = servers.environment()
     if servers.postgres:
@@ -71,7 +93,7 @@ def end_in_order_when_told() -> None:
 
 @contextlib.contextmanager
 def throw_away_folder() -> Iterator[str]:
-    folder = tempfile.mkdtemp(prefix="tradingsite-test-")
+    folder = tempfile.mkdtemp(prefix="tradingsite-test-", dir=os.environ.get(MARK))
     try:
         yield folder
     finally:

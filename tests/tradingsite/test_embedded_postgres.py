@@ -1,12 +1,12 @@
 import os
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from tests.servers import throw_away_folder
 from tradingsite.embedded import EmbeddedError, PostgresServer, identity
 from tradingsite.embedded.footprints import (
     PROC,
@@ -30,7 +30,7 @@ def durable_postgres(server_folder: Path) -> Iterator[PostgresServer]:
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[PostgresServer]:
     """Give one server to the tests that do it no harm."""
-    with tempfile.TemporaryDirectory(prefix="tradingsite-test-") as folder:
+    with throw_away_folder() as folder:
         server = PostgresServer(Path(folder) / "postgres", durable=False)
         server.start()
         run(server.owner_url, "CREATE TABLE rows (id serial, n int)")

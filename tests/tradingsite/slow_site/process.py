@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 import httpx
 
 from tests.database import url_of_test_database
+from tests.servers import throw_away_folder
 
 START_TIMEOUT_S = 60
 
@@ -44,7 +44,7 @@ class Site:
 @contextlib.contextmanager
 def running_site(**environment: str) -> Iterator[Site]:
     """Serve the slow site by uvicorn on a port of the system's choice."""
-    with tempfile.TemporaryDirectory(prefix="slow-site-") as folder:
+    with throw_away_folder() as folder:
         log = Path(folder) / "log"
         with log.open("wb") as output:
             process = subprocess.Popen(

@@ -62,7 +62,7 @@ class Bar:
         return self.last_volume - base
 
 
-# Stands where an instrument has no bar yet: every tick is newer.
+# Stands where an instrument has no bar yet.
 NOTHING = Bar(0, -MINUTE_S, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
@@ -75,9 +75,18 @@ class Series:
     trading_day: Callable[[float], TradingDay]
     is_option: bool = False
     bar: Bar = field(default_factory=lambda: NOTHING)
+    # The minute of the bar, as floats: the loop compares them with every tick.
+    begins_at: float = 0.0
+    ends_at: float = 0.0
     # Until when ticks were lost: what was traded meanwhile belongs to no later bar.
     gap_at: float = 0.0
     day: TradingDay = TradingDay(0.0, 0.0, None)  # noqa: RUF009 - it is frozen
+
+    def hold(self, bar: Bar) -> None:
+        """Make ``bar`` that of the newest minute."""
+        self.bar = bar
+        self.begins_at = float(bar.opened_at)
+        self.ends_at = float(bar.opened_at + MINUTE_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +195,10 @@ class BarBuilder:
         """
         bar = series.bar
         at = time_of(tick)
-        if at < bar.opened_at:
-            self._late.append(Late(series, tick))
+        if at < series.begins_at:
+            self.postpone(series, tick)
             return
-        if at >= bar.opened_at + MINUTE_S:
+        if at >= series.ends_at:
             self.roll(series, tick)
             return
         if merge(bar, tick):
@@ -206,10 +215,9 @@ class BarBuilder:
         is_known = before is not NOTHING and before.last_at >= series.gap_at
         bar.base_volume = base_of(bar, series.day, before if is_known else None)
         note_option(series, bar, tick)
-        series.bar = bar
+        series.hold(bar)
         self.touch(bar)
         if before is not NOTHING and not before.is_closed:
-            before.is_closed = True
             self._over.append(before)
         self._open[bar.instrument_id] = bar
 
@@ -224,7 +232,7 @@ class BarBuilder:
 
     def restore(self, series: Series, bar: Bar) -> None:
         """Take up a series where its last written bar left it."""
-        series.bar = bar
+        series.hold(bar)
         series.day = series.trading_day(bar.opened_at)
         self._open[bar.instrument_id] = bar
 
@@ -245,10 +253,11 @@ class BarBuilder:
         limit = now - LAG_S - MINUTE_S
         over = [bar for bar in self._open.values() if bar.opened_at <= limit]
         for bar in over:
-            bar.is_closed = True
             del self._open[bar.instrument_id]
-        rolled, self._over = self._over, []
-        return rolled + over
+        closed, self._over = self._over + over, []
+        for bar in closed:
+            bar.is_closed = True
+        return closed
 
 
 def note_option(series: Series, bar: Bar, tick: Tick) -> None:

@@ -1,4 +1,4 @@
-"""The last price of each instrument: from the shared cache, else from its last bar."""
+"""The last price of each instrument: the shared cache, the last bar, or the ticker."""
 
 import logging
 import time
@@ -10,7 +10,8 @@ from django.conf import settings
 from redis.exceptions import RedisError
 
 from marketdata.bars import Bar
-from marketdata.models import MinuteBar
+from marketdata.models import Instrument, MinuteBar
+from marketdata.ticker import TickerError, ticker
 from tradingsite import redis as ground
 
 logger = logging.getLogger(__name__)
@@ -76,12 +77,13 @@ def remember(bars: Iterable[Bar], *, closed: Iterable[Bar] = ()) -> None:
 def last_quotes(instrument_ids: Iterable[int]) -> dict[int, Quote]:
     """Return the newest quote of each instrument that has one.
 
-    Redis answers when it can; what it does not know comes from the newest bar.
+    Redis answers when it can; what it does not know comes from the newest bar, and
+    what never had one from the ticker service.
     """
-    wanted = sorted(set(instrument_ids))
-    found = _from_cache(wanted)
-    missing = [number for number in wanted if number not in found]
-    return found | _from_bars(missing)
+    wanted = set(instrument_ids)
+    found = _from_cache(sorted(wanted))
+    found |= _from_bars(sorted(wanted - found.keys()))
+    return found | _from_ticker(sorted(wanted - found.keys()))
 
 
 def _from_cache(wanted: list[int]) -> dict[int, Quote]:
@@ -120,3 +122,16 @@ def _from_bars(wanted: list[int]) -> dict[int, Quote]:
         number: Quote(close, (last or opened).timestamp(), volume, open_interest)
         for number, close, opened, last, volume, open_interest in rows
     }
+
+
+def _from_ticker(wanted: list[int]) -> dict[int, Quote]:
+    if not wanted:
+        return {}
+    symbols = {str(one): one.pk for one in Instrument.objects.filter(pk__in=wanted)}
+    try:
+        prices = ticker().last_prices(symbols)
+    except TickerError as error:
+        logger.info("%d instruments have no last price: %s", len(symbols), error)
+        return {}
+    now = time.time()
+    return {symbols[symbol]: Quote(price, now) for symbol, price in prices.items()}

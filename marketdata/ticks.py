@@ -75,15 +75,24 @@ _raw = msgspec.json.Decoder(list[msgspec.Raw])
 
 def decode_run(payloads: list[bytes]) -> list[Tick] | None:
     """Decode payloads of one tick each in one go; None when any of them is odd."""
+    joined = b"[" + b",".join(payloads) + b"]"
+    if len(joined) > MOST_PAYLOAD_BYTES and is_any_too_large(payloads):
+        return None
     try:
-        ticks = _many.decode(b"[" + b",".join(payloads) + b"]")
+        ticks = _many.decode(joined)
     except UNREADABLE:
         return None
     return ticks if len(ticks) == len(payloads) else None
 
 
+def is_any_too_large(payloads: list[bytes]) -> bool:
+    return max(map(len, payloads)) > MOST_PAYLOAD_BYTES
+
+
 def decode_array(payload: bytes) -> list[Tick] | None:
     """Decode an array of ticks; None when any of them is odd."""
+    if len(payload) > MOST_PAYLOAD_BYTES:
+        return None
     try:
         return _many.decode(payload)
     except UNREADABLE:

@@ -57,7 +57,7 @@ class Arena:
                 wire.append(client, self.stream(per_entry), entries)
 
     def original(self, per_entry: int) -> Result:
-        """Let the original shape consume what is published to it."""
+        """Let the original shape consume what was published to it."""
         channel = f"{self.stream(per_entry)}:channel"
         total = str(len(self.load.ticks))
         command = children.module(
@@ -65,10 +65,14 @@ class Arena:
         )
         with self.ground.connect() as connection, self.ground.redis() as client:
             stored.forget(connection)
-            with Child(command, self.ground.environment(), self.machine) as child:
+            with (
+                wire.patient(client),
+                Child(command, self.ground.environment(), self.machine) as child,
+            ):
                 child.report()
-                url, payloads = self.ground.redis_url, self.load.payloads(per_entry)
-                wire.publish(client, url, channel, payloads, child.is_alive)
+                payloads = self.load.payloads(per_entry)
+                wire.publish(self.ground.redis_url, channel, payloads)
+                child.go()
                 result = Result(**child.report())
             stored.require_original(connection, self.load, self.wanted)
         return result

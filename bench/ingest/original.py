@@ -45,11 +45,10 @@ class Consumer:
             time.sleep(0.01)
 
     def consume(self, total: int) -> dict[str, float]:
-        """Take ``total`` ticks; the clocks run from the first message to the end."""
-        message = self._next()
+        """Take ``total`` ticks; the clocks run from first read to last commit."""
         started, cpu = time.perf_counter(), time.process_time()
         waited = waited_seconds()
-        seen = self._take(message)
+        seen = 0
         while seen < total:
             seen += self._take(self._next())
         self._store(self._buckets.drain())
@@ -85,10 +84,11 @@ class Consumer:
 
 
 def main(channel: str, shape: str, total: str) -> None:
-    """Subscribe, say so, consume, report."""
+    """Subscribe, say so, wait for a line, consume, report."""
     buckets = BarBuckets() if shape == "plain" else StrikeBuckets()
     consumer = Consumer(channel, buckets)
     tell(ready=True)
+    sys.stdin.readline()
     tell(**consumer.consume(int(total)))
 
 

@@ -1,9 +1,14 @@
-"""How ticks get into Redis: appended to a stream beforehand, or published live."""
+"""How ticks get into Redis: all of them wait there before a consumer's clock starts.
 
+For the product they are appended to a stream. Pub/Sub keeps nothing, so for the
+original they are published to a subscriber that does not read yet, and the server
+holds them for it.
+"""
+
+import contextlib
 import itertools
 import socket
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -12,9 +17,7 @@ import redis
 from bench.ticks import Entry
 
 BATCH = 1000
-# A subscriber further behind than this is waited for: past the server's limit for
-# Pub/Sub it would be cut off, and the original would lose ticks by its own doing.
-BEHIND_AT_MOST_BYTES = 4_000_000
+LIMIT = "client-output-buffer-limit"
 SOCKET_TIMEOUT_S = 30
 
 T = TypeVar("T")
@@ -29,36 +32,33 @@ def append(client: redis.Redis, stream: str, entries: Iterable[Entry]) -> None:
         pipeline.execute()
 
 
-def publish(
-    client: redis.Redis,
-    url: str,
-    channel: str,
-    payloads: Iterable[bytes],
-    is_wanted: Callable[[], bool],
-) -> None:
-    """Publish as fast as the subscriber reads, never faster than it may be behind.
+@contextlib.contextmanager
+def patient(client: redis.Redis) -> Iterator[None]:
+    """Let the server hold what a subscriber has not read, however much that is.
 
-    Commands are packed beforehand and sent as bytes: the publisher must not be what
-    is measured.
+    Past its usual limit it would cut the original off, and ticks would be lost.
     """
+    before = str(client.config_get(LIMIT)[LIMIT])
+    client.config_set(LIMIT, "pubsub 0 0 0")
+    try:
+        yield
+    finally:
+        client.config_set(LIMIT, before)
+
+
+def publish(url: str, channel: str, payloads: Iterable[bytes]) -> None:
+    """Publish everything to the one who is subscribed."""
     with _connected(url) as link:
         for batch in _batches(payloads):
             link.sendall(b"".join(_packed("PUBLISH", channel, one) for one in batch))
             if b":0" in _read_exactly(link, len(batch) * len(b":1\r\n")):
                 raise ConnectionError("Nobody is subscribed: these ticks are lost.")
-            while is_wanted() and _behind(client) > BEHIND_AT_MOST_BYTES:
-                time.sleep(0.001)
 
 
 def _packed(*words: str | bytes) -> bytes:
     parts = [word.encode() if isinstance(word, str) else word for word in words]
     lines = b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
     return b"*%d\r\n%b" % (len(parts), lines)
-
-
-def _behind(client: redis.Redis) -> int:
-    subscribers = client.client_list(_type="pubsub")
-    return max((int(one["omem"]) for one in subscribers), default=0)
 
 
 def _connected(url: str) -> socket.socket:

@@ -18,6 +18,7 @@ import redis
 from django.conf import settings
 from redis.exceptions import RedisError
 
+from marketdata.ingest.streams import shard_of
 from marketdata.models import BarGap
 from marketdata.ticks import UNREADABLE, Tick
 from tradingsite import redis as ground
@@ -110,7 +111,7 @@ class Bridge:
             except UNREADABLE:
                 odd.append((0, body))
                 continue
-            shard = (tick.token or tick.instrument_token) % self._shards
+            shard = shard_of(tick.token or tick.instrument_token, self._shards)
             gathered.setdefault(shard, []).append(body)
         return odd + [
             (shard, b"[" + b",".join(found[n : n + MOST_IN_ENTRY]) + b"]")

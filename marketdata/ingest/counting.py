@@ -9,7 +9,7 @@ Everything uncommon leaves through ``Unusual``.
 
 from collections.abc import Callable, Mapping
 
-from marketdata.bars import MINUTE_S, BarBuilder, Series
+from marketdata.bars import BarBuilder, Series
 from marketdata.ticks import Tick
 
 Unusual = Callable[[Tick], None]
@@ -40,14 +40,13 @@ def count(  # noqa: C901, PLR0912, PLR0915 - spelled out in place, see above
         ):
             unusual(tick)
             continue
-        bar = series.bar
-        opened_at = bar.opened_at
-        if at >= opened_at + MINUTE_S:
+        if at >= series.ends_at:
             builder.roll(series, tick)
             continue
-        if at < opened_at:
+        if at < series.begins_at:
             builder.postpone(series, tick)
             continue
+        bar = series.bar
         if price > bar.high:
             bar.high = price
         elif price < bar.low:

@@ -26,7 +26,7 @@ from marketdata.ingest.flushing import Flushed, flush, recall
 from marketdata.ingest.limits import patience
 from marketdata.ingest.shard import Shard
 from marketdata.ingest.store import Store
-from marketdata.ingest.streams import Streams
+from marketdata.ingest.streams import Entry, Streams
 from tradingsite import claims
 from tradingsite import redis as ground
 
@@ -52,6 +52,7 @@ MOST_PENDING = 20_000
 ENTRIES_A_READ = 5_000
 # One read of a hundred ticks per entry must not keep a flush waiting.
 TICKS_A_READ = 20_000
+COLLECT_AFTER = 50_000
 
 
 @dataclass
@@ -137,6 +138,7 @@ class Ingestor:
         except (DatabaseError, claims.LeaseLost) as error:
             # The next owner reads it again from the last position.
             logger.warning("Stopped without a last flush: %s", error)
+        self._streams.close()
         self.shards.clear()
         self.leases.clear()
 
@@ -187,22 +189,31 @@ class Ingestor:
         if not self.shards:
             self.stopping.wait(self.pace.block_s)
             return True
-        keys = sorted(self.shards)
-        for key, look in self._streams.look(keys).items():
-            self.shards[key].compare(look)
-        places = {key: self.shards[key].place for key in keys}
+        after = {key: self.shards[key].after for key in sorted(self.shards)}
+        count = self._entries_a_read()
         found = self._streams.read(
-            {key: place.entry_id for key, place in places.items() if place},
-            count=self._entries_a_read(),
-            block_ms=int(self.pace.block_s * 1000),
+            after, count=count, block_ms=int(self.pace.block_s * 1000)
         )
-        for key, entries in found.items():
-            shard = self.shards[key]
-            before = shard.counters["ticks"]
-            shard.take(entries)
-            self.totals.ticks += shard.counters["ticks"] - before
-            self.totals.entries += len(entries)
-        return not found
+        # What follows a place that turned out to be another stream's is not ours.
+        news = {
+            key: part.entries
+            for key, part in found.items()
+            if self.shards[key].compare(part.look)
+        }
+        if any(len(entries) >= count for entries in news.values()):
+            ends = {key: entries[-1][0] for key, entries in news.items() if entries}
+            self._streams.read_ahead(after | ends, count=count)
+        for key, entries in news.items():
+            self._take(self.shards[key], entries)
+        return not any(news.values()) and news.keys() == found.keys()
+
+    def _take(self, shard: Shard, entries: list[Entry]) -> None:
+        if not entries:
+            return
+        before = shard.counters["ticks"]
+        shard.take(entries)
+        self.totals.ticks += shard.counters["ticks"] - before
+        self.totals.entries += len(entries)
 
     def _entries_a_read(self) -> int:
         ticks, entries = self.totals.ticks, self.totals.entries
@@ -231,10 +242,12 @@ class Ingestor:
                     self._next_refresh, time.monotonic() + self.pace.refresh_s / 10
                 )
         if self.totals.flushes and not self._is_warm:
+            self._is_warm = True
             # What lives now lives long: the collector need not look at it again.
             gc.collect()
             gc.freeze()
-            self._is_warm = True
+            # Entries come and go by the thousand, and never in a ring.
+            gc.set_threshold(COLLECT_AFTER)
 
     def _count_flush(self, flushed: Flushed) -> None:
         totals = self.totals

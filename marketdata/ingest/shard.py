@@ -12,12 +12,22 @@ from marketdata.ingest.clock import StreamClock
 from marketdata.ingest.counting import count
 from marketdata.ingest.directory import Directory, Key, key_of
 from marketdata.ingest.quarantine import Quarantine
-from marketdata.ingest.streams import Entry, Look, Loss, Place, reconcile
+from marketdata.ingest.streams import (
+    BEGINNING,
+    Entry,
+    Look,
+    Loss,
+    Place,
+    reconcile,
+)
+from marketdata.models import Instrument
 from marketdata.ticks import Refusal, Tick
 from tradingsite.claims import Lease
 
 TICKS = b"d"
 HEARTBEAT = b"h"
+# How the JSON of one tick begins, where that of an array does otherwise.
+OBJECT = b"{"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +48,8 @@ class Memory:
     clock_at: float | None
     last_tick_at: float | None
     counters: dict[str, int]
-    bars: dict[int, Bar]
+    # The newest bar of an instrument, and until when history filled what follows it.
+    bars: dict[int, tuple[Bar, float]]
 
 
 class Shard:
@@ -98,9 +109,15 @@ class Shard:
     def lag_entries(self) -> int:
         return max(0, self.look.added - self.place.ordinal) if self.place else 0
 
-    def compare(self, look: Look) -> None:
-        """Find out whether the stream still holds what follows our place."""
+    @property
+    def after(self) -> bytes:
+        """Return the entry after which we read on."""
+        return self.place.entry_id if self.place else BEGINNING
+
+    def compare(self, look: Look) -> bool:
+        """Find out what was lost after our place; tell whether we read on from it."""
         self.look = look
+        after = self.after
         place, loss = reconcile(self.place, look)
         if place != self.place:
             self.place = place
@@ -110,6 +127,7 @@ class Shard:
             self.counters["gaps"] += 1
         if place.entry_id == look.last_id:
             self._sure_at = self.last_tick_at
+        return place.entry_id == after
 
     def _begun(self, loss: Loss) -> float | None:
         """Return the time of the last tick that was surely read before ``loss``."""
@@ -128,41 +146,44 @@ class Shard:
     def take(self, entries: list[Entry]) -> None:
         """Count the ticks of ``entries``, in their order."""
         assert self.place is not None
-        singles: list[bytes] = []
-        for entry_id, fields in entries:
-            self._entry_id = entry_id
-            body = fields[1] if len(fields) == 2 else b""
-            if fields[0] == TICKS and body[:1] != b"[" and body:
-                singles.append(body)
+        begun = 0
+        for number, (_, fields) in enumerate(entries):
+            if fields[0] == TICKS and fields[1][:1] == OBJECT and len(fields) == 2:
                 continue
-            self._take_singles(singles)
-            singles = []
-            if fields[0] == TICKS and body:
-                self._take_array(body)
-            elif fields[0] == HEARTBEAT:
-                self._beat(body)
-            else:
-                self._refuse(Refusal("not_a_tick", "unknown entry", b" ".join(fields)))
-        self._take_singles(singles)
+            self._take_run(entries[begun:number])
+            self._take_other(*entries[number])
+            begun = number + 1
+        self._take_run(entries[begun:])
         self.place = Place(
-            self.place.epoch, self._entry_id, self.place.ordinal + len(entries)
+            self.place.epoch, entries[-1][0], self.place.ordinal + len(entries)
         )
         self.counters["entries"] += len(entries)
         self.has_moved = True
 
-    def _take_singles(self, bodies: list[bytes]) -> None:
-        if not bodies:
+    def _take_run(self, run: list[Entry]) -> None:
+        """Count entries of one tick each, decoded in one go."""
+        if not run:
             return
-        found = ticks.decode_run(bodies)
-        if found is not None and len(max(bodies, key=len)) <= ticks.MOST_PAYLOAD_BYTES:
+        self._entry_id = run[-1][0]
+        found = ticks.decode_run([fields[1] for _, fields in run])
+        if found is not None:
             self._count(found)
             return
-        for body in bodies:
-            self._sift(body)
+        for self._entry_id, fields in run:
+            self._sift(fields[1])
+
+    def _take_other(self, entry_id: bytes, fields: list[bytes]) -> None:
+        self._entry_id = entry_id
+        name, body = fields if len(fields) == 2 else (b"", b"")
+        if name == TICKS and body:
+            self._take_array(body)
+        elif name == HEARTBEAT:
+            self._beat(body)
+        else:
+            self._refuse(Refusal("not_a_tick", "unknown entry", b" ".join(fields)))
 
     def _take_array(self, body: bytes) -> None:
-        is_small = len(body) <= ticks.MOST_PAYLOAD_BYTES
-        found = ticks.decode_array(body) if is_small else None
+        found = ticks.decode_array(body)
         if found is None:
             self._sift(body)
         else:
@@ -228,18 +249,22 @@ class Shard:
             return None
         series = self._series.get(instrument.id)
         if series is None:
-            series = Series(
-                instrument.id,
-                instrument.exchange_id,
-                self._directory.trading_day_of(instrument),
-                is_option=instrument.id in self._directory.contracts,
-                gap_at=self._gap_at,
-            )
-            bar = self._restored.pop(instrument.id, None)
-            if bar is not None:
-                self.builder.restore(series, bar)
-            self._series[instrument.id] = series
+            series = self._series[instrument.id] = self._begun_series(instrument)
         self._known.setdefault(key_of(tick), series)
+        return series
+
+    def _begun_series(self, instrument: Instrument) -> Series:
+        series = Series(
+            instrument.id,
+            instrument.exchange_id,
+            self._directory.trading_day_of(instrument),
+            is_option=instrument.id in self._directory.contracts,
+            gap_at=self._gap_at,
+        )
+        bar, filled_until = self._restored.pop(instrument.id, (None, 0.0))
+        if bar is not None:
+            self.builder.restore(series, bar)
+            series.gap_at = max(self._gap_at, filled_until)
         return series
 
     def _refuse(self, refusal: Refusal) -> None:

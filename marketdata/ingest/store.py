@@ -43,13 +43,19 @@ ON CONFLICT (instrument_id, opened_at) DO UPDATE
  WHERE kept.source = 'ticks'
 """
 BAR_SECONDS = """
-       instrument_id, extract(epoch from opened_at)::bigint, open, high, low, close,
+       instrument_id, extract(epoch from opened_at)::bigint AS opened_s,
+       open, high, low, close,
        extract(epoch from first_tick_at)::float8,
        extract(epoch from last_tick_at)::float8,
        first_volume, last_volume, base_volume, open_interest, source
 """
 LAST_BARS = f"""
-SELECT bar.* FROM marketdata_instrument instrument, LATERAL (
+SELECT bar.*, (
+    SELECT extract(epoch from max(opened_at) + interval '1 minute')::float8
+      FROM minute_bars
+     WHERE instrument_id = instrument.id
+       AND opened_at > to_timestamp(bar.opened_s)) AS filled_until
+  FROM marketdata_instrument instrument, LATERAL (
     SELECT {BAR_SECONDS} FROM minute_bars
      WHERE instrument_id = instrument.id AND source = 'ticks' AND opened_at >= %s
      ORDER BY opened_at DESC LIMIT 1) bar
@@ -206,11 +212,14 @@ class Store:
         columns = [list(column) for column in zip(*rows, strict=True)]
         cursor.execute(REFUSED, [stream, *columns])
 
-    def last_bars(self, since: datetime.datetime) -> dict[int, Bar]:
-        """Return the newest bar made of ticks of each instrument."""
+    def last_bars(self, since: datetime.datetime) -> dict[int, tuple[Bar, float]]:
+        """Return the newest bar made of ticks of each instrument.
+
+        With it stands until when others have filled the minutes after it, or 0.
+        """
         cursor = self.cursor()
         cursor.execute(LAST_BARS, [since])
-        return {row[0]: bar_from(row) for row in cursor}
+        return {row[0]: (bar_from(row), row[-1] or 0.0) for row in cursor}
 
     def neighbors(
         self, cursor: psycopg.Cursor[Any], wanted: Sequence[tuple[int, int, int]]

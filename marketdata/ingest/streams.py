@@ -7,7 +7,6 @@ difference is what was trimmed before we came to it.
 """
 
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -84,70 +83,122 @@ def is_another_stream(place: Place, look: Look) -> bool:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a stream held when it was asked, and its entries after a place."""
+
+    look: Look
+    entries: list[Entry]
+
+
 class Streams:
-    """The stream shards of one server, read through one connection at a time."""
+    """The stream shards of one server, read over one connection.
+
+    What the streams hold and what follows in them is asked in one go. Under load
+    the next question is asked before the last answer is counted, so that the server
+    gathers entries while we count.
+
+    Replies are taken as they come off the wire: turning a hundred thousand entries
+    a second into redis-py's pairs and dicts costs more than counting them.
+    """
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
-
-    def look(self, keys: list[str]) -> dict[str, Look]:
-        """Ask each stream what it holds; give it an epoch when it has none."""
-        pipeline = self._client.pipeline(transaction=False)
-        for key in keys:
-            pipeline.get(epoch_key(key))
-            pipeline.xinfo_stream(key)
-        replies = pipeline.execute(raise_on_error=False)
-        return {
-            key: self._look(key, replies[2 * n], replies[2 * n + 1])
-            for n, key in enumerate(keys)
-        }
+        self._connection: Any = None
+        # What was asked and is not answered yet.
+        self._asked: dict[str, bytes] = {}
 
     def read(
-        self, after: Mapping[str, bytes], *, count: int, block_ms: int
-    ) -> dict[str, list[Entry]]:
-        """Return the entries that follow, waiting up to ``block_ms`` for the first.
+        self, after: dict[str, bytes], *, count: int, block_ms: int
+    ) -> dict[str, Part]:
+        """Return what follows ``after``, waiting up to ``block_ms`` for the first."""
+        if self._asked and self._asked == after:
+            found = self._answer()
+            # Nothing at that moment may be something now.
+            if any(part.entries for part in found.values()):
+                return found
+        self.close()
+        self._ask(after, "COUNT", count, "BLOCK", block_ms)
+        return self._answer()
 
-        The reply is taken as it comes off the wire: turning a hundred thousand
-        entries a second into redis-py's pairs and dicts costs more than counting
-        them.
-        """
-        pool = self._client.connection_pool
-        connection: Any = pool.get_connection()
+    def read_ahead(self, after: dict[str, bytes], *, count: int) -> None:
+        """Ask for what the next :meth:`read` will want, without waiting for it."""
+        self._ask(after, "COUNT", count)
+
+    def close(self) -> None:
+        """Forget a question: its answer would be taken for that of the next one."""
+        if self._connection is not None:
+            self._connection.disconnect()
+            self._release()
+
+    def _ask(self, after: dict[str, bytes], *options: str | int) -> None:
+        commands: list[tuple[Any, ...]] = []
+        for key in after:
+            commands += [("GET", epoch_key(key)), ("XINFO", "STREAM", key)]
+        commands.append(("XREAD", *options, "STREAMS", *after.keys(), *after.values()))
+        self._connection = self._client.connection_pool.get_connection()
+        self._asked = dict(after)
         try:
-            connection.send_command(
-                "XREAD", "COUNT", count, "BLOCK", block_ms, "STREAMS",
-                *after.keys(), *after.values(),
-            )  # fmt: skip
-            reply = connection.read_response()
+            packed = self._connection.pack_commands(commands)
+            self._connection.send_packed_command(packed)
         except BaseException:
-            # An answer that was not read would be taken for that of the next caller.
-            connection.disconnect()
+            self.close()
             raise
-        finally:
-            pool.release(connection)
-        return {key.decode(): entries for key, entries in reply or ()}
 
-    def _look(self, key: str, epoch: Any, info: Any) -> Look:
-        if isinstance(epoch, Exception):
-            raise epoch
-        epoch = (epoch or self._begin_epoch(key)).decode()
-        if isinstance(info, ResponseError):
+    def _answer(self) -> dict[str, Part]:
+        try:
+            seen = {key: (self._reply(), self._facts()) for key in self._asked}
+            entries = {key.decode(): found for key, found in self._reply() or ()}
+        except BaseException:
+            self.close()
+            raise
+        self._release()
+        return {
+            key: Part(self._look(key, epoch, info), entries.get(key, []))
+            for key, (epoch, info) in seen.items()
+        }
+
+    def _reply(self) -> Any:
+        return self._connection.read_response()
+
+    def _facts(self) -> list[Any]:
+        try:
+            facts: list[Any] = self._reply()
+        except ResponseError:
             # There is no such stream (yet, or any more).
-            return Look(epoch)
-        if isinstance(info, Exception):
-            raise info
+            return []
+        return facts
+
+    def _release(self) -> None:
+        self._client.connection_pool.release(self._connection)
+        self._connection, self._asked = None, {}
+
+    def _look(self, key: str, epoch: bytes | None, info: list[Any]) -> Look:
+        word = (epoch or self._begin_epoch(key)).decode()
+        if not info:
+            return Look(word)
+        facts = dict(zip(info[::2], info[1::2], strict=True))
         return Look(
-            epoch,
-            length=info["length"],
-            added=info["entries-added"],
-            first_id=info["recorded-first-entry-id"],
-            last_id=info["last-generated-id"],
+            word,
+            length=facts[b"length"],
+            added=facts[b"entries-added"],
+            first_id=facts[b"recorded-first-entry-id"],
+            last_id=facts[b"last-generated-id"],
         )
 
     def _begin_epoch(self, key: str) -> bytes:
         self._client.set(epoch_key(key), secrets.token_hex(8), nx=True)
         epoch: Any = self._client.get(epoch_key(key))
         return bytes(epoch or b"")
+
+
+def shard_of(token: int, shards: int) -> int:
+    """Return the shard on which the ticks of an instrument travel.
+
+    Kite's numbers are ``exchange_token * 256 + segment``: the low byte is the same
+    for a whole segment, and would put all options on one shard.
+    """
+    return token // 256 % shards
 
 
 def epoch_key(key: str) -> str:

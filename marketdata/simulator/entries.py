@@ -37,7 +37,8 @@ class EntryWriter:
         for tick in ticks:
             if tick.at >= self._beat_at + _HEARTBEAT_S:
                 self.beat(tick.at, emit)
-            shard = tick.contract.token % self._shards
+            # The low byte is the segment, the same for every option.
+            shard = tick.contract.token // 256 % self._shards
             gathered = self._open[shard]
             gathered.append(tick)
             if len(gathered) >= self._batch:

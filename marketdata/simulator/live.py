@@ -5,6 +5,7 @@ shuffled deck that holds the busy ones several times; each pass through the deck
 is shuffled anew from the seed, so any number of ticks can be left out unseen.
 """
 
+import math
 import random
 
 from marketdata.simulator import ticks
@@ -48,7 +49,9 @@ class LiveFeed:
         return skipped
 
     def take(self, until: float, limit: int) -> list[Tick]:
-        due = int((until - self.opened_at) / self._step_s) + 1 - self._count
+        due = limit
+        if until < math.inf:
+            due = int((until - self.opened_at) / self._step_s) + 1 - self._count
         return [self._next() for _ in range(max(min(due, limit), 0))]
 
     def _next(self) -> Tick:

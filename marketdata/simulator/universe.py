@@ -1,9 +1,8 @@
-"""Which contracts exist at a moment, under which token, and in which lane.
+"""Which contracts exist at a moment, and under which token.
 
 Tokens are made like Kite's, ``exchange_token * 256 + segment``, from what the
-contract is, so that it keeps its token from one run to the next. Derivatives use
-two segment numbers, by strike: call and put of a strike share a stream shard, and
-the chain as a whole is spread over two.
+contract is, so that it keeps its token from one run to the next. The strike stands
+in the low bits of the exchange token, which spreads a chain over the stream shards.
 """
 
 import csv
@@ -14,7 +13,7 @@ from dataclasses import dataclass, field
 
 from marketdata.simulator import contracts
 
-_FIRST_LANE = 2
+_DERIVATIVES = 2
 _WEEK_ONE = dt.date(2024, 1, 1).toordinal()
 DERIVATIVE_EXCHANGES = {"NSE": "NFO", "BSE": "BFO"}
 _STRIKES_EACH_SIDE = 20
@@ -114,10 +113,9 @@ def derivative_token(
     owner: Underlying, expires_on: dt.date, strike: float, option_type: str
 ) -> int:
     week = (expires_on.toordinal() - _WEEK_ONE) // 7 % 512
-    place = int(strike / owner.strike_step) % 2048 if strike else 0
-    number = ((week * 2048 + place) * 2 + (option_type == "CE")) * 4 + owner.number
-    lane = (place if strike else expires_on.month) % 2
-    return number * 256 + _FIRST_LANE + lane
+    place = int(strike / owner.strike_step) % 2048 if strike else expires_on.month
+    kind = (owner.number * 512 + week) * 2 + (option_type == "CE")
+    return (kind * 2048 + place) * 256 + _DERIVATIVES
 
 
 def listed(time: float, exchange: str, spot: Callable[[str, float], float]) -> Universe:

@@ -15,6 +15,9 @@ from bench.machine import Machine
 from bench.report import Figure, as_json, ratios, table
 from bench.ticks import Load
 
+# One prepared ground serves all, and the limits of the one Valkey are changed.
+pytestmark = pytest.mark.xdist_group("bench")
+
 
 @pytest.fixture(scope="module")
 def prepared_ground():
@@ -30,7 +33,8 @@ def test_original_and_product_make_every_bar_of_the_rebuild(
 
     speeds = [figure for figure in figures if figure.unit == "ticks/s"]
     assert len(speeds) == 4
-    assert all(figure.median > 0 for figure in figures)
+    # On a quiet machine nobody else held the core: that share may be nothing.
+    assert all(figure.median > 0 for figure in figures if figure.unit != "%")
 
 
 def test_a_bar_that_differs_is_not_accepted(prepared_ground: Ground):

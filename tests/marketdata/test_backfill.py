@@ -1,10 +1,13 @@
 import datetime
+from decimal import Decimal
 
 import pytest
 from django.utils import timezone
 
-from marketdata.backfill import repair_due
-from marketdata.models import BarGap, DirtyBucket, MinuteBar
+from marketdata import partitions
+from marketdata.backfill.candles import write
+from marketdata.backfill.gaps import repair_due
+from marketdata.models import BarGap, DirtyBucket, Instrument, MinuteBar, StrikeBar
 from marketdata.ticker import Candle, TickerUnavailable
 from tests.marketdata.builders import ist, make_instrument, make_minutes
 
@@ -46,7 +49,7 @@ def no_rest(seconds: float) -> None:
 
 
 def test_a_gap_is_filled_from_history(gap: BarGap):
-    acme = make_instrument("ACME", broker_token=256)
+    acme = make_instrument("ACME", broker_token=512)
     make_minutes(acme, "2026-11-20 10:00", 1)
 
     assert repair_due(FakeTicker(), no_rest) == 1
@@ -61,17 +64,17 @@ def test_a_gap_is_filled_from_history(gap: BarGap):
 
 
 def test_only_the_instruments_of_the_shard_are_asked_for(gap: BarGap):
-    make_instrument("ACME", broker_token=256)
-    make_instrument("OTHER", broker_token=257)
+    make_instrument("ACME", broker_token=512)
+    make_instrument("OTHER", broker_token=258)
     source = FakeTicker()
 
     repair_due(source, no_rest)
 
-    assert source.asked == [256]
+    assert source.asked == [512]
 
 
 def test_a_repair_twice_changes_nothing(gap: BarGap):
-    make_instrument("ACME", broker_token=256)
+    make_instrument("ACME", broker_token=512)
     repair_due(FakeTicker(), no_rest)
     before = list(MinuteBar.objects.values())
 
@@ -82,7 +85,7 @@ def test_a_repair_twice_changes_nothing(gap: BarGap):
 
 
 def test_a_service_that_is_away_leaves_the_gap_open_for_later(gap: BarGap):
-    make_instrument("ACME", broker_token=256)
+    make_instrument("ACME", broker_token=512)
 
     assert repair_due(FakeTicker(is_away=True), no_rest) == 0
 
@@ -93,10 +96,50 @@ def test_a_service_that_is_away_leaves_the_gap_open_for_later(gap: BarGap):
 
 
 def test_a_gap_whose_minute_still_runs_waits(gap: BarGap):
-    make_instrument("ACME", broker_token=256)
+    make_instrument("ACME", broker_token=512)
     later = timezone.now() + datetime.timedelta(minutes=5)
     BarGap.objects.update(to_at=later)
     source = FakeTicker()
 
     assert repair_due(source, no_rest) == 0
     assert source.asked == []
+
+
+@pytest.fixture
+def call(db: None) -> Instrument:
+    return make_instrument(
+        "ACME100CE", kind="option", underlying=make_instrument("ACME"),
+        expires_on=datetime.date(2026, 11, 24), strike=Decimal(100), option_type="CE",
+    )  # fmt: skip
+
+
+def make_side(call: Instrument) -> StrikeBar:
+    """A strike as ticks left it: both sides, the call's with its book."""
+    partitions.ensure("fo_option_strike_bars", [partitions.month_of(GONE)])
+    return StrikeBar.objects.create(
+        underlying=call.underlying, expires_on=call.expires_on, strike=call.strike,
+        opened_at=GONE, call_last_tick_at=GONE, call_close=1.0, call_iv=0.1,
+        call_delta=0.4, call_bid=0.9, call_bid_quantity=50, put_close=7.0, put_iv=0.3,
+    )  # fmt: skip
+
+
+def test_an_option_fills_its_side_of_the_strike(call: Instrument):
+    make_side(call)
+
+    write(call, [Candle(GONE, 5.0, 6.0, 4.0, 5.5, 70, 900, 0.2, 0.5, 0.01, -3.0, 4.0)])
+
+    row = StrikeBar.objects.get()
+    assert (row.call_close, row.call_volume, row.call_open_interest) == (5.5, 70, 900)
+    assert (row.call_iv, row.call_delta, row.call_vega) == (0.2, 0.5, 4.0)
+    assert (row.call_bid, row.call_bid_quantity) == (0.9, 50)
+    assert (row.put_close, row.put_iv) == (7.0, 0.3)
+    assert MinuteBar.objects.get().close == 5.5
+
+
+def test_a_history_without_volatility_leaves_ours(call: Instrument):
+    make_side(call)
+
+    write(call, [Candle(GONE, 5.0, 6.0, 4.0, 5.5, 70)])
+
+    row = StrikeBar.objects.get()
+    assert (row.call_close, row.call_iv, row.call_delta) == (5.5, 0.1, 0.4)

@@ -54,7 +54,7 @@ def ticks_in(key: str) -> list[bytes]:
 
 
 def test_ticks_go_to_the_shard_of_their_number(bridge: Bridge):
-    even, odd = (make_tick("ACME", 1.8e9, 5.0, token=token) for token in (256, 257))
+    even, odd = (make_tick("ACME", 1.8e9, 5.0, token=token) for token in (512, 256))
 
     run(bridge, json.dumps(even), json.dumps(odd))
 
@@ -64,7 +64,7 @@ def test_ticks_go_to_the_shard_of_their_number(bridge: Bridge):
 
 
 def test_what_is_no_tick_is_passed_on_alone(bridge: Bridge):
-    run(bridge, "no tick", json.dumps(make_tick("ACME", 1.8e9, 5.0, token=256)))
+    run(bridge, "no tick", json.dumps(make_tick("ACME", 1.8e9, 5.0, token=512)))
 
     found = ticks_in(f"{settings.TICK_STREAM}:bridged:0")
     assert b"no tick" in found

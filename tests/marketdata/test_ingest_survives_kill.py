@@ -23,14 +23,15 @@ from tradingsite import redis as ground
 
 
 @pytest.fixture
-def simulator(transactional_db: None, tmp_path: Path):
+def simulator(transactional_db: None, tmp_path: Path, request: pytest.FixtureRequest):
     """A live market at twenty times its speed, and the truth it writes down."""
+    rate = getattr(request, "param", 150)
     stream_keys = [f"{settings.TICK_STREAM}:{n}" for n in range(settings.TICK_SHARDS)]
     ground.client().delete(*stream_keys, *(f"{key}:epoch" for key in stream_keys))
     log, truth = tmp_path / "simulator.log", tmp_path / "truth"
     process = start(
         "manage.py", "simulate_market", "--stream", settings.TICK_STREAM,
-        "--rate", "150", "--speed", "20", "--truth", str(truth),
+        "--rate", str(rate), "--speed", "20", "--truth", str(truth),
         log=log,
     )  # fmt: skip
     try:

@@ -101,6 +101,22 @@ def test_a_replay_runs_to_its_end_at_full_speed(stream: str, tmp_path: Path):
     assert float(last[b"h"]) >= max(tick["timestamp"] for tick in ticks) + 60
 
 
+def test_an_unpaced_market_runs_to_its_last_tick_in_its_own_time(stream: str):
+    with started(
+        "--stream", stream, "--start", MONDAY, "--rate", 100, "--speed", 0,
+        "--max-ticks", 1500,
+    ) as process:  # fmt: skip
+        assert process.wait(60) == 0
+    ticks = stream_bodies(stream)
+    stamps = [tick.get("ts") or tick["timestamp"] for tick in ticks]
+    assert (len(ticks), min(stamps), max(stamps)) == (1500, MONDAY, MONDAY + 14.99)
+
+
+def test_an_unpaced_market_without_an_end_is_refused_in_one_line():
+    with pytest.raises(CommandError, match="no end: give --max-ticks"):
+        call_command("simulate_market", "--speed", "0")
+
+
 def test_a_taken_port_and_a_missing_file_are_said_in_one_line(tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

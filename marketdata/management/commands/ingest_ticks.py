@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from marketdata.backfill import Repairer
+from marketdata.backfill.gaps import Repairer
 from marketdata.ingest.ingestor import Ingestor, Pace
 from marketdata.ingest.reporting import Reporter
 from marketdata.management.stopping import stop_when_told

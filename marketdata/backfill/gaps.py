@@ -12,18 +12,18 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
-from marketdata import partitions
+from marketdata.backfill.candles import Remembers, write
 from marketdata.bars import LAG_S, MINUTE_S, minute_of
-from marketdata.models import BarGap, DirtyBucket, Instrument, MinuteBar, ShardPosition
-from marketdata.ticker import Candle, TickerError, TickerRefused, ticker
+from marketdata.ingest.streams import shard_of
+from marketdata.models import BarGap, Instrument, MinuteBar, ShardPosition
+from marketdata.ticker import TickerError, TickerRefused, ticker
 from tradingsite import claims
 
 logger = logging.getLogger(__name__)
@@ -36,17 +36,6 @@ GIVEN_UP_AFTER = datetime.timedelta(days=7)
 POLL_S = 5.0
 # How far after a gap the next bar of an instrument is looked for.
 REACH = datetime.timedelta(hours=1)
-REPLACED = [
-    "open", "high", "low", "close", "volume", "open_interest", "source",
-    "first_tick_at", "last_tick_at", "first_volume", "last_volume", "base_volume",
-]  # fmt: skip
-
-
-class Remembers(Protocol):
-    """What a repair needs of the ticker service."""
-
-    def history(self, token: int, start: float, end: float) -> list[Candle]:
-        """Return the finished minutes that opened from ``start`` to ``end``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +55,7 @@ def instruments_of(gap: BarGap) -> list[Instrument]:
         instrument
         for instrument in found.order_by("id")
         if gap.shard is None
-        or (instrument.broker_token or 0) % settings.TICK_SHARDS == gap.shard
+        or shard_of(instrument.broker_token or 0, settings.TICK_SHARDS) == gap.shard
     ]
     return wanted
 
@@ -99,44 +88,6 @@ def _end_for(instrument: Instrument, end: int) -> int:
     )
     first = following.values_list("opened_at", flat=True).first()
     return int(first.timestamp()) if first else end
-
-
-def write(instrument: Instrument, candles: list[Candle]) -> int:
-    """Replace minutes by what history says of them, and mark them dirty."""
-    bars = [bar_of(instrument, candle) for candle in candles]
-    if not bars:
-        return 0
-    with transaction.atomic():
-        months = {partitions.month_of(bar.opened_at) for bar in bars}
-        partitions.ensure("minute_bars", months)
-        MinuteBar.objects.bulk_create(
-            bars,
-            update_conflicts=True,
-            unique_fields=["instrument", "opened_at"],
-            update_fields=REPLACED,
-        )
-        DirtyBucket.objects.bulk_create(
-            [
-                DirtyBucket(instrument=instrument, opened_at=bar.opened_at)
-                for bar in bars
-            ],
-            ignore_conflicts=True,
-        )
-    return len(bars)
-
-
-def bar_of(instrument: Instrument, candle: Candle) -> MinuteBar:
-    return MinuteBar(
-        instrument=instrument,
-        opened_at=candle.date,
-        open=candle.open,
-        high=candle.high,
-        low=candle.low,
-        close=candle.close,
-        volume=candle.volume,
-        open_interest=candle.oi,
-        source=MinuteBar.Source.HISTORY,
-    )
 
 
 def is_over(gap: BarGap, now: datetime.datetime) -> bool:

@@ -2,8 +2,8 @@
 
 PYTHON = .venv/bin/python
 PACKAGES = tradingsite marketdata indicators accounts strategies orders funds
-# Every core the machine shows, up to what one PostgreSQL serves gladly.
-WORKERS = -n logical --maxprocesses 4
+# How many, tests/servers.py says; groups share what is dear to start.
+WORKERS = -n auto --dist loadgroup
 # Addresses as a deployment has them; the checks read settings and ask no server.
 DEPLOYED = SITE_URL=https://tradingsite.example.com REDIS_URL=redis://127.0.0.1:1/0 \
 	DATABASE_URL=postgresql://nobody@127.0.0.1:1/unset

@@ -22,6 +22,8 @@ from tradingsite.embedded import PostgresServer, Servers, ValkeyServer
 from tradingsite.supervisor import leftovers
 from tradingsite.supervisor.launching import MARK
 
+# What one PostgreSQL serves gladly.
+MOST_WORKERS = 5
 STARTED = pytest.StashKey[contextlib.ExitStack]()
 
 
@@ -75,6 +77,12 @@ def pytest_report_header() -> str | None:
     addresses = [os.environ.get(name, "") for name in ("DATABASE_URL", "REDIS_URL")]
     database, redis = (address.rpartition("@")[2] for address in addresses)
     return f"servers: PostgreSQL {database}, Valkey {redis}"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one more than there are cores, for tests wait as much as they compute."""
+    return min((os.cpu_count() or 1) + 1, MOST_WORKERS)
 
 
 def is_worker() -> bool:

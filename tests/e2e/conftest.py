@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from django.conf import settings
+from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from accounts.models import User
@@ -20,16 +21,16 @@ from tests.e2e.browser import (
     CHROMIUM,
     PATIENCE_MS,
     chromium,
-    log_in,
     remember_complaints,
 )
 from tests.marketdata.builders import make_exchange, make_hours, make_instrument
+from tradingsite.embedded.ports import free_port
 
 STARTS_WITHIN_S = 30
 STOPS_WITHIN_S = 10
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         pytest.skip(f"there is no Chromium at {CHROMIUM}")
@@ -37,12 +38,6 @@ def browser() -> Iterator[Browser]:
         # The driver keeps an event loop in this thread for as long as it lives.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         yield browser
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
@@ -58,7 +53,7 @@ def wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
     pytest.fail(f"{url} did not answer within {STARTS_WITHIN_S} s")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def site(
     django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
@@ -119,9 +114,12 @@ def complaints() -> list[str]:
 def page(
     context: BrowserContext, site: str, nifty: Instrument, complaints: list[str]
 ) -> Iterator[Page]:
-    """A page of Asha, logged in."""
+    """A page of Asha, who has logged in already."""
+    client = Client()
+    client.force_login(User.objects.get(username="asha"))
+    session = client.cookies[settings.SESSION_COOKIE_NAME]
+    context.add_cookies([{"name": session.key, "value": session.value, "url": site}])
     page = context.new_page()
     remember_complaints(page, complaints)
-    log_in(page, site, "asha", "asha-example")
     yield page
     assert complaints == []

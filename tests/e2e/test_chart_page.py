@@ -12,7 +12,12 @@ from marketdata.models import Instrument
 from tests.e2e.browser import PATIENCE_MS
 from tests.marketdata.builders import make_bar, make_instrument, save_bars
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(120),
+    # One browser and one site serve all pages, so one worker opens all pages.
+    pytest.mark.xdist_group("pages"),
+]
 
 MINUTE = datetime.timedelta(minutes=1)
 CLOSE = "[data-legend] [data-field=close]"

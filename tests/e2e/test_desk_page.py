@@ -11,7 +11,12 @@ from marketdata.models import Instrument, ShardPosition
 from tests.e2e.browser import PATIENCE_MS
 from tests.marketdata.builders import make_bar, save_bars
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(120),
+    # One browser and one site serve all pages, so one worker opens all pages.
+    pytest.mark.xdist_group("pages"),
+]
 
 PHONE: ViewportSize = {"width": 390, "height": 844}
 SOON_MS = 8_000

@@ -44,7 +44,7 @@ def test_each_due_time_runs_once_with_two_beats_two_workers_and_one_frozen():
         stack.enter_context(running(*WORKER, "-n", "two@%h", environment=environment))
         for _ in range(2):
             stack.enter_context(running(*BEAT, environment=environment))
-        wait_until(lambda: len(workers()) == 2, 90)
+        wait_until(lambda: len(workers()) == 2 and due_times("claimed"), 90)
         signal_group(frozen, signal.SIGSTOP)
         froze_after = due_times("claimed")[-1]
         wait_until(

@@ -54,7 +54,7 @@ async def test_a_part_that_hangs_hides_only_itself(settings: Settings):
     settings.HEALTH_PARTS = named(well, sleepy)
     started_at = time.monotonic()
     good, hung = await Checks().all()
-    assert time.monotonic() - started_at < 1.5
+    assert time.monotonic() - started_at < 1.9
     assert good.status is Status.OK
     assert (hung.name, hung.status) == ("sleepy", Status.DOWN)
     assert readiness.overall([good, hung]) is Status.DEGRADED

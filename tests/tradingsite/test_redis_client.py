@@ -25,6 +25,12 @@ def took_s(ask: Callable[[], object]) -> float:
     return time.monotonic() - started_at
 
 
+# A wait is half a second. These leave room for busy cores, and none for a second wait
+# or for a first one.
+ONE_WAIT_S = 0.95
+NO_WAIT_S = 0.3
+
+
 @pytest.fixture
 def valkey(own_valkey: ValkeyServer, settings: Settings) -> ValkeyServer:
     settings.REDIS_URL = own_valkey.url
@@ -42,8 +48,8 @@ def test_a_hung_server_costs_half_a_second_once(valkey: ValkeyServer):
     later_s = [took_s(client.ping) for _ in range(20)]
 
     valkey.thaw()
-    assert 0.3 < first_s < 0.8
-    assert max(later_s) < 0.05
+    assert 0.3 < first_s < ONE_WAIT_S
+    assert max(later_s) < NO_WAIT_S
 
 
 @pytest.mark.own_server
@@ -103,7 +109,7 @@ async def test_the_async_client_waits_no_longer(valkey: ValkeyServer):
         await pipeline.execute()
     valkey.thaw()
     await redis.close_async()
-    assert first_s < 0.8
+    assert first_s < ONE_WAIT_S
 
 
 @pytest.mark.own_server
@@ -118,8 +124,8 @@ def test_a_pipeline_waits_no_longer(valkey: ValkeyServer):
     pipeline.get("a")
     later_s = took_s(pipeline.execute)
     valkey.thaw()
-    assert first_s < 0.8
-    assert later_s < 0.05
+    assert first_s < ONE_WAIT_S
+    assert later_s < NO_WAIT_S
 
 
 @pytest.mark.own_server
@@ -140,7 +146,7 @@ def test_the_cache_misses_while_redis_is_away(valkey: ValkeyServer):
     took = time.monotonic() - started_at
 
     valkey.thaw()
-    assert took < 1.0
+    assert took < ONE_WAIT_S
 
 
 def test_the_cache_gives_back_what_it_was_given():

@@ -73,5 +73,5 @@ def test_the_master_is_found_and_a_hung_one_costs_little(
     waited_s = time.monotonic() - started_at
     own_valkey.thaw()
 
-    assert waited_s < 1
+    assert waited_s < 2
     assert answered_within(10)

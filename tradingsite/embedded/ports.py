@@ -1,18 +1,24 @@
 """Ports of the loopback interface: which are free, and who may be told so."""
 
+import secrets
 import socket
 
 from tradingsite.embedded.errors import EmbeddedError
 
 LOOPBACK = "127.0.0.1"
+# Below the ports that systems give to outgoing connections: of those, one that is
+# free now may be taken before a server listens on it, or while it starts again.
+FIRST_PORT, PORTS = 20_000, 12_000
+TRIES = 100
 
 
 def free_port() -> int:
     """Return a port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    for _ in range(TRIES):
+        port = FIRST_PORT + secrets.randbelow(PORTS)
+        if is_free(port):
+            return port
+    raise EmbeddedError(f"No port of {LOOPBACK} is free.")
 
 
 def is_free(port: int) -> bool:

@@ -115,6 +115,9 @@ def call(db: None) -> Instrument:
 
 def make_side(call: Instrument) -> StrikeBar:
     """A strike as ticks left it: both sides, the call's with its book."""
+    assert call.underlying is not None
+    assert call.expires_on is not None
+    assert call.strike is not None
     partitions.ensure("fo_option_strike_bars", [partitions.month_of(GONE)])
     return StrikeBar.objects.create(
         underlying=call.underlying, expires_on=call.expires_on, strike=call.strike,

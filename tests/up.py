@@ -14,6 +14,7 @@ import httpx
 
 from tradingsite.embedded.footprints import PROC
 from tradingsite.embedded.ports import free_port
+from tradingsite.embedded.server import launch_command
 from tradingsite.supervisor import leftovers
 
 ROOT = Path(__file__).parent.parent
@@ -40,7 +41,10 @@ class Up:
         self.said.truncate()
         kept = {k: v for k, v in os.environ.items() if k not in OWN_SERVERS}
         self.process = subprocess.Popen(
-            self.command,
+            # A test run that is killed takes its sites with it.
+            launch_command(
+                list(self.command), death_signal=signal.SIGTERM, identity="same"
+            ),
             cwd=ROOT,
             env=kept | {"TRADINGSITE_DATA": str(self.data), "PORT": str(self.port)},
             stdin=subprocess.DEVNULL,

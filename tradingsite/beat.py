@@ -52,6 +52,9 @@ class DueTimeScheduler(DatabaseScheduler):  # type: ignore[misc]
         super().update_from_dict(
             {name: entry for name, entry in mapping.items() if name not in known}
         )
+        # Another beat may have written the known ones after this one read the
+        # schedule, which would then lack them until the next full read.
+        self._initial_read = True
 
     def apply_async(self, entry: DueTimeEntry, *args: Any, **options: Any) -> Any:
         due_at = due_time(entry.schedule, entry.last_run_at, timezone.now())

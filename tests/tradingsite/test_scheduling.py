@@ -83,3 +83,15 @@ def test_the_schedule_of_the_settings_is_written_once_then_the_database_rules():
 
     task = PeriodicTask.objects.get(name="probe")
     assert (task.interval, task.enabled) == (hourly, False)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("beat_schedule")
+def test_a_beat_that_read_before_another_wrote_has_the_whole_schedule():
+    late = DueTimeScheduler(app=app, lazy=True)
+    assert late.schedule == {}
+    DueTimeScheduler(app=app)
+
+    late.update_from_dict(app.conf.beat_schedule)
+
+    assert "probe" in late.schedule

@@ -46,9 +46,11 @@ class Bar:
     last_volume: int | None = None
     base_volume: int | None = None
     open_interest: int | None = None
-    # Waiting to be written; announced as closed; both are the builder's notes.
+    # Waiting to be written; announced as closed; known to rollups as still running:
+    # the builder's notes.
     is_changed: bool = False
     is_closed: bool = False
+    is_marked: bool = False
     option_tick: Tick | None = None
     depth_tick: Tick | None = None
 
@@ -202,7 +204,7 @@ class BarBuilder:
             self.roll(series, tick)
             return
         if merge(bar, tick):
-            note_option(series, bar, tick)
+            note_last(series, bar, tick)
         if not bar.is_changed:
             self.touch(bar)
 
@@ -214,7 +216,7 @@ class BarBuilder:
             series.day = series.trading_day(bar.opened_at)
         is_known = before is not NOTHING and before.last_at >= series.gap_at
         bar.base_volume = base_of(bar, series.day, before if is_known else None)
-        note_option(series, bar, tick)
+        note_last(series, bar, tick)
         series.hold(bar)
         self.touch(bar)
         if before is not NOTHING and not before.is_closed:
@@ -240,6 +242,10 @@ class BarBuilder:
     def pending(self) -> int:
         return len(self._changed) + len(self._late)
 
+    def is_open(self, bar: Bar) -> bool:
+        """Tell whether ``bar`` still grows; of what is closed, `close` told."""
+        return self._open.get(bar.instrument_id) is bar
+
     def drain(self) -> Drained:
         """Hand over what changed since the last time."""
         drained = Drained(self._changed, self._late)
@@ -260,12 +266,12 @@ class BarBuilder:
         return closed
 
 
-def note_option(series: Series, bar: Bar, tick: Tick) -> None:
-    """Keep the tick whose IV, greeks and book stand for the minute of an option."""
+def note_last(series: Series, bar: Bar, tick: Tick) -> None:
+    """Keep the tick whose book, IV and greeks stand for the minute."""
+    if tick.depth:
+        bar.depth_tick = tick
     if series.is_option:
         bar.option_tick = tick
-        if tick.depth:
-            bar.depth_tick = tick
 
 
 def rebuild(series: Series, ticks: Iterable[Tick]) -> list[Bar]:

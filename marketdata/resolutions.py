@@ -55,7 +55,7 @@ class Resolution:
 MINUTE = Resolution("1", Unit.MINUTE, 1)
 RESOLUTIONS = (
     MINUTE,
-    *(Resolution(str(size), Unit.MINUTE, size) for size in (3, 5, 10, 15, 30, 60)),
+    *(Resolution(str(size), Unit.MINUTE, size) for size in (2, 3, 5, 10, 15, 30, 60)),
     Resolution("1D", Unit.DAY),
     Resolution("1W", Unit.WEEK),
     Resolution("1M", Unit.MONTH),

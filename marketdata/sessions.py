@@ -5,7 +5,7 @@ one exchange, and an old day is asked with the rows that were valid then.
 """
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,10 @@ SEARCHED_DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """The hours of one weekday (0 is Monday) while they were valid."""
+    """The hours of one weekday (0 is Monday) while they were valid.
+
+    Contracts that expire on the day may stop earlier, at ``expiring_closes_at``.
+    """
 
     weekday: int
     opens_at: datetime.time
@@ -23,6 +26,7 @@ class Hours:
     valid_from: datetime.date
     valid_to: datetime.date | None = None
     segment: str = ""
+    expiring_closes_at: datetime.time | None = None
 
     def apply_to(self, day: datetime.date, segment: str) -> bool:
         return (
@@ -64,18 +68,55 @@ class Calendar:
     hours: Sequence[Hours] = ()
     # A day that is closed (None) or open at hours of its own.
     special: Mapping[datetime.date, Special] = field(default_factory=dict)
+    # Days with a session that are holidays all the same: nothing expires on them.
+    festive: Collection[datetime.date] = frozenset()
 
     def day_of(self, at: datetime.datetime) -> datetime.date:
         """Return the exchange's date at the instant ``at``."""
         return at.astimezone(self.timezone).date()
 
-    def session_on(self, day: datetime.date, segment: str = "") -> Session | None:
+    def session_on(
+        self, day: datetime.date, segment: str = "", *, is_expiring: bool = False
+    ) -> Session | None:
         """Return the session of ``day``, or None when the market stays closed."""
         if day in self.special:
             times = self.special[day]
         else:
-            times = self._regular_times(day, segment)
+            times = self._regular_times(day, segment, is_expiring=is_expiring)
         return self._session(day, *times) if times else None
+
+    def is_trading_day(self, day: datetime.date, segment: str = "") -> bool:
+        """Tell whether any session is held on ``day``, a special one too."""
+        return self.session_on(day, segment) is not None
+
+    def is_business_day(self, day: datetime.date, segment: str = "") -> bool:
+        """Tell whether ``day`` is worked and settled like others: contracts may end."""
+        return day not in self.festive and self.is_trading_day(day, segment)
+
+    def trading_days(
+        self, start: datetime.date, end: datetime.date, segment: str = ""
+    ) -> Iterator[datetime.date]:
+        """Yield the days with a session from ``start`` through ``end``."""
+        for number in range((end - start).days + 1):
+            day = start + number * ONE_DAY
+            if self.is_trading_day(day, segment):
+                yield day
+
+    def next_trading_day(
+        self, day: datetime.date, segment: str = ""
+    ) -> datetime.date | None:
+        """Return the first day with a session after ``day``; None within a month."""
+        last = day + SEARCHED_DAYS * ONE_DAY
+        return next(self.trading_days(day + ONE_DAY, last, segment), None)
+
+    def previous_business_day(
+        self, day: datetime.date, segment: str = ""
+    ) -> datetime.date | None:
+        """Return the last business day before ``day``; None within a month."""
+        for number in range(1, SEARCHED_DAYS + 1):
+            if self.is_business_day(day - number * ONE_DAY, segment):
+                return day - number * ONE_DAY
+        return None
 
     def is_open(self, at: datetime.datetime, segment: str = "") -> bool:
         session = self.session_on(self.day_of(at), segment)
@@ -103,11 +144,14 @@ class Calendar:
             opens_at=session.opens_at.timestamp() if session else None,
         )
 
-    def _regular_times(self, day: datetime.date, segment: str) -> Special:
+    def _regular_times(
+        self, day: datetime.date, segment: str, *, is_expiring: bool = False
+    ) -> Special:
         for wanted in dict.fromkeys((segment, "")):
             for hours in self.hours:
                 if hours.apply_to(day, wanted):
-                    return hours.opens_at, hours.closes_at
+                    early = hours.expiring_closes_at if is_expiring else None
+                    return hours.opens_at, early or hours.closes_at
         return None
 
     def _session(

@@ -4,15 +4,18 @@ A side is what the last tick of the minute said (IV, greeks), the close, volume 
 open interest of its bar, and the best prices and total quantities of the last book
 that was seen in the minute. What is unknown is absent: an IV that has no solution
 is None, never 0.
+
+Of a whole chain: the put-call ratio, and the strike of max pain.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import msgspec
+import numpy as np
+import numpy.typing as npt
 
+from marketdata import depth
 from marketdata.bars import Bar
-from marketdata.ticks import UNREADABLE, Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +26,6 @@ class Contract:
     expires_on: str
     strike: float
     is_call: bool
-
-
-class Level(msgspec.Struct, gc=False):
-    """One price of a book and what is offered there."""
-
-    price: float = 0.0
-    quantity: int = 0
-
-
-class Book(msgspec.Struct, gc=False):
-    """The best prices on both sides, best first."""
-
-    buy: list[Level] = []
-    sell: list[Level] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,27 +48,13 @@ class Side:
 
 
 Key = tuple[int, str, int, float]
+Array = npt.NDArray[np.float64]
 ABSENT = Side()
-_books = msgspec.json.Decoder(Book)
-
-
-def book_of(tick: Tick | None) -> Book | None:
-    """Return the book that came with ``tick``; None without a readable one."""
-    if tick is None:
-        return None
-    try:
-        return _books.decode(tick.depth)
-    except UNREADABLE:
-        return None
-
-
-def best(levels: list[Level]) -> float | None:
-    return levels[0].price if levels and levels[0].quantity else None
 
 
 def side_of(bar: Bar) -> Side:
     """Return one side of a strike from the bar of its option."""
-    book = book_of(bar.depth_tick)
+    book = depth.read(bar.depth_tick.depth) if bar.depth_tick else None
     tick = bar.option_tick
     return Side(
         last_tick_at=bar.last_at if tick else None,
@@ -91,8 +66,8 @@ def side_of(bar: Bar) -> Side:
         gamma=tick.gamma if tick else None,
         theta=tick.theta if tick else None,
         vega=tick.vega if tick else None,
-        bid=best(book.buy) if book else None,
-        ask=best(book.sell) if book else None,
+        bid=book.best_bid if book else None,
+        ask=book.best_ask if book else None,
         bid_quantity=sum(level.quantity for level in book.buy) if book else None,
         ask_quantity=sum(level.quantity for level in book.sell) if book else None,
     )
@@ -117,3 +92,22 @@ def side_by_side(
         pair = sides.setdefault(key, [ABSENT, ABSENT])
         pair[0 if contract.is_call else 1] = side_of(bar)
     return [(key, call, put) for key, (call, put) in sorted(sides.items())]
+
+
+def put_call_ratio(calls: float, puts: float) -> float | None:
+    """Return puts over calls, of open interest or of volume; None without calls."""
+    return float(puts / calls) if calls else None
+
+
+def max_pain(strikes: Array, call_interest: Array, put_interest: Array) -> Array:
+    """Return the strike at which the holders of all open options are paid least.
+
+    Settled at S, calls below S are paid S - K and puts above S are paid K - S. The
+    interests may have leading axes, one chain each; a chain without open interest
+    has no such strike (NaN), of equals the lowest is taken.
+    """
+    paid_to_calls = np.maximum(strikes[None, :] - strikes[:, None], 0.0)
+    pain = call_interest @ paid_to_calls + put_interest @ paid_to_calls.T
+    lowest = strikes[np.argmin(pain, axis=-1)]
+    is_open = (call_interest + put_interest).sum(axis=-1) > 0
+    return np.where(is_open, lowest, np.nan)

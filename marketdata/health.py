@@ -4,7 +4,7 @@ import datetime
 
 from django.utils import timezone
 
-from marketdata.ingest.directory import calendars
+from marketdata.calendars import calendars
 from marketdata.models import BarGap, Instrument, ShardPosition
 from marketdata.ticker import TickerError
 from marketdata.ticker import ticker as ticker_service

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Case, QuerySet, When
 
-from marketdata.ingest.directory import calendars
+from marketdata.calendars import calendars
 from marketdata.models import (
     BarGap,
     Instrument,
@@ -28,10 +28,12 @@ SILENT_AFTER_S = 10
 
 _DAYS = """
 SELECT watched.id, newest.close, newest.last_tick_at, first.open, day.high, day.low,
-       day.volume, before.close, recent.closes
+       day.volume, before.close, recent.closes, newest.open_interest,
+       coalesce(before.open_interest, first.open_interest)
 FROM unnest(%(ids)s::bigint[], %(zones)s::text[]) AS watched (id, zone)
 JOIN LATERAL (
-    SELECT close, last_tick_at, date_trunc('day', opened_at, zone) AS starts_at
+    SELECT close, last_tick_at, open_interest,
+           date_trunc('day', opened_at, zone) AS starts_at
     FROM minute_bars WHERE instrument_id = watched.id
     ORDER BY opened_at DESC LIMIT 1
 ) newest ON true
@@ -40,12 +42,12 @@ LEFT JOIN LATERAL (
     FROM minute_bars WHERE instrument_id = watched.id AND opened_at >= starts_at
 ) day ON true
 LEFT JOIN LATERAL (
-    SELECT open FROM minute_bars
+    SELECT open, open_interest FROM minute_bars
     WHERE instrument_id = watched.id AND opened_at >= starts_at
     ORDER BY opened_at LIMIT 1
 ) first ON true
 LEFT JOIN LATERAL (
-    SELECT close FROM minute_bars
+    SELECT close, open_interest FROM minute_bars
     WHERE instrument_id = watched.id AND opened_at < starts_at
     ORDER BY opened_at DESC LIMIT 1
 ) before ON true
@@ -70,6 +72,9 @@ class Day:
     volume: int | None = None
     previous_close: float | None = None
     closes: Sequence[float] = ()
+    open_interest: int | None = None
+    # Yesterday's last, else that of the day's first minute.
+    base_open_interest: int | None = None
 
     @property
     def base(self) -> float | None:
@@ -126,7 +131,7 @@ class Feed:
 def watched() -> list[Watch]:
     """Return the indices, futures and stocks, each with its day, in two queries."""
     instruments = list(_instruments())
-    days = _days(instruments)
+    days = days_of(instruments)
     return [
         Watch(instrument, days.get(instrument.pk, Day())) for instrument in instruments
     ]
@@ -141,7 +146,11 @@ def _instruments() -> QuerySet[Instrument]:
     )[:MOST_WATCHED]
 
 
-def _days(instruments: Sequence[Instrument]) -> dict[int, Day]:
+def days_of(instruments: Sequence[Instrument]) -> dict[int, Day]:
+    """Return the day of each instrument that has a bar, in one query.
+
+    Each comes with its exchange: the day is one of the exchange's own clock.
+    """
     parameters: dict[str, Any] = {
         "ids": [instrument.pk for instrument in instruments],
         "zones": [instrument.exchange.timezone for instrument in instruments],

@@ -1,15 +1,24 @@
-"""The last price of each instrument: the shared cache, the last bar, or the ticker."""
+"""The last price and book of each instrument.
+
+A price comes from the shared cache, else from the last bar, else from the ticker
+service; a book from the cache, else from the ticker service. Where nobody knows,
+there is none.
+"""
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 
 import msgspec
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from marketdata.bars import Bar
+from marketdata import depth
+from marketdata.bars import Bar, time_of
+from marketdata.depth import Book
 from marketdata.models import Instrument, MinuteBar
 from marketdata.ticker import TickerError, ticker
 from tradingsite import redis as ground
@@ -18,6 +27,16 @@ logger = logging.getLogger(__name__)
 
 # A price older than this is history, not a quote.
 KEPT_S = 24 * 3600
+# A price that nobody confirmed for so long may have moved.
+STALE_AFTER_S = 10
+
+
+class Freshness(StrEnum):
+    """What a value that moves is worth now."""
+
+    VALID = "valid"
+    STALE = "stale"
+    NO_DATA = "no_data"
 
 
 class Quote(msgspec.Struct, frozen=True):
@@ -29,29 +48,56 @@ class Quote(msgspec.Struct, frozen=True):
     open_interest: int | None = None
 
 
+class KeptBook(msgspec.Struct, frozen=True):
+    """The newest book of an instrument as its tick had it, and when that was."""
+
+    at: float
+    depth: msgspec.Raw
+
+
+@dataclass(frozen=True, slots=True)
+class SeenBook:
+    """A book and when it stood; ``origin`` is ``ticks``, ``ticker`` or nobody."""
+
+    book: Book
+    at: float | None = None
+    origin: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """Where quotes stand in Redis."""
 
     prices: str
+    books: str
     closed_bars: str
 
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Quote).decode
+_decode_book = msgspec.json.Decoder(KeptBook).decode
+
+
+def freshness(at: float | None, now: datetime) -> Freshness:
+    """Judge a value that was seen at the epoch second ``at``."""
+    if at is None:
+        return Freshness.NO_DATA
+    is_recent = now.timestamp() - at <= STALE_AFTER_S
+    return Freshness.VALID if is_recent else Freshness.STALE
 
 
 def keys() -> Keys:
     prefix = settings.REDIS_PREFIX
-    return Keys(f"{prefix}:quotes", f"{prefix}:bars:closed")
+    return Keys(f"{prefix}:quotes", f"{prefix}:books", f"{prefix}:bars:closed")
 
 
 def remember(bars: Iterable[Bar], *, closed: Iterable[Bar] = ()) -> None:
-    """Keep the last prices of ``bars`` and tell which bars closed; best effort.
+    """Keep the last prices and books of ``bars`` and tell which bars closed.
 
-    A bar that an older tick corrected does not hide a newer price: the hash is
-    written by the one owner of the instrument, newest bar only.
+    Best effort. A bar that an older tick corrected does not hide a newer price: the
+    hashes are written by the one owner of the instrument, newest bar only.
     """
+    bars = list(bars)
     prices = {
         str(bar.instrument_id): _encode(
             Quote(bar.close, bar.last_at, bar.last_volume, bar.open_interest)
@@ -66,12 +112,69 @@ def remember(bars: Iterable[Bar], *, closed: Iterable[Bar] = ()) -> None:
     if prices:
         pipeline.hset(names.prices, mapping=dict(prices.items()))
         pipeline.expire(names.prices, KEPT_S)
+    if books := dict(_books_of(bars)):
+        pipeline.hset(names.books, mapping=dict(books.items()))
+        pipeline.expire(names.books, KEPT_S)
     if over:
         pipeline.publish(names.closed_bars, _encode(over))
     try:
         pipeline.execute()
     except RedisError as error:
         logger.debug("Quotes were not kept: %s", error)
+
+
+def _books_of(bars: Iterable[Bar]) -> Iterator[tuple[str, bytes]]:
+    """Yield the books that came with the last ticks, as their text stood there."""
+    for bar in bars:
+        tick = bar.depth_tick
+        if tick is None or len(tick.depth) > depth.MOST_BYTES:
+            continue
+        # A view would keep the whole message for as long as the bar lives.
+        tick.depth = tick.depth.copy()
+        yield str(bar.instrument_id), _encode(KeptBook(time_of(tick), tick.depth))
+
+
+def last_book(instrument: Instrument) -> SeenBook:
+    """Return the newest book of ``instrument``; an empty one when nobody knows it."""
+    return _seen(instrument) or _asked(instrument) or SeenBook(Book())
+
+
+def seen_books(instrument_ids: Collection[int]) -> dict[int, SeenBook]:
+    """Return the books of late ticks, where the shared cache has them."""
+    wanted = list(instrument_ids)
+    if not wanted:
+        return {}
+    try:
+        values = ground.client().hmget(keys().books, [str(n) for n in wanted])
+    except RedisError:
+        return {}
+    books = zip(wanted, map(_book_in, values), strict=True)
+    return {number: book for number, book in books if book}
+
+
+def _seen(instrument: Instrument) -> SeenBook | None:
+    return seen_books([instrument.pk]).get(instrument.pk)
+
+
+def _book_in(value: bytes | str | None) -> SeenBook | None:
+    if not value:
+        return None
+    seen = _decode_book(value)
+    book = depth.read(seen.depth)
+    is_recent = seen.at >= time.time() - KEPT_S
+    return SeenBook(book, seen.at, "ticks") if book and is_recent else None
+
+
+def _asked(instrument: Instrument) -> SeenBook | None:
+    """Return the book that the ticker service has; an index has none."""
+    if instrument.kind == Instrument.Kind.INDEX:
+        return None
+    try:
+        quote = ticker().quotes([str(instrument)]).get(str(instrument))
+    except TickerError as error:
+        logger.info("No book of %s: %s", instrument, error)
+        return None
+    return SeenBook(quote.depth, quote.seen_at, "ticker") if quote else None
 
 
 def last_quotes(instrument_ids: Iterable[int]) -> dict[int, Quote]:
@@ -81,12 +184,13 @@ def last_quotes(instrument_ids: Iterable[int]) -> dict[int, Quote]:
     what never had one from the ticker service.
     """
     wanted = set(instrument_ids)
-    found = _from_cache(sorted(wanted))
+    found = cached_quotes(sorted(wanted))
     found |= _from_bars(sorted(wanted - found.keys()))
     return found | _from_ticker(sorted(wanted - found.keys()))
 
 
-def _from_cache(wanted: list[int]) -> dict[int, Quote]:
+def cached_quotes(wanted: list[int]) -> dict[int, Quote]:
+    """Return the quotes that the shared cache knows; none without it."""
     if not wanted:
         return {}
     try:

@@ -14,11 +14,13 @@ import random
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import httpx
 import msgspec
 from django.conf import settings
 
+from marketdata.depth import Book
 from marketdata.ticks import UNREADABLE
 from tradingsite.breaker import BreakerOpen, CircuitBreaker, Limits
 
@@ -28,6 +30,7 @@ TIMEOUT = httpx.Timeout(5.0, connect=1.0)
 TRIES = 2
 FIRST_WAIT_S = 0.1
 MOST_QUOTES = 500
+_IST = ZoneInfo("Asia/Kolkata")
 
 
 class TickerError(Exception):
@@ -65,16 +68,35 @@ class History(msgspec.Struct, frozen=True):
     candles: list[Candle]
 
 
-class LastPrice(msgspec.Struct, frozen=True):
-    """What we read of a quote."""
+class LastQuote(msgspec.Struct, frozen=True):
+    """What we read of a quote; ``timestamp`` is written in IST, without a zone."""
 
     last_price: float
+    depth: Book = Book()
+    timestamp: datetime.datetime | None = None
+
+    @property
+    def seen_at(self) -> float | None:
+        """Return when it stood, in epoch seconds."""
+        if self.timestamp is None:
+            return None
+        is_naive = self.timestamp.tzinfo is None
+        at = self.timestamp.replace(tzinfo=_IST) if is_naive else self.timestamp
+        return at.timestamp()
 
 
 class Quotes(msgspec.Struct, frozen=True):
     """The answer of ``/quote``: unknown instruments are silently absent."""
 
-    data: dict[str, LastPrice]
+    data: dict[str, LastQuote]
+
+
+class TickerRow(msgspec.Struct, frozen=True):
+    """One subscription at the service: of everybody together, counted."""
+
+    instrument_token: int
+    requested_mode: str = ""
+    subscriber_count: int = 1
 
 
 class Source:
@@ -88,16 +110,22 @@ class Source:
         )
         self.breakers = {
             family: CircuitBreaker(f"ticker {family}", limits)
-            for family in ("health", "history", "instruments", "quote")
+            for family in (
+                *("health", "history", "instruments", "quote", "subscriptions"),
+            )
         }
 
     def get(self, family: str, params: Any) -> bytes:
         with self.breakers[family].guard():
-            return self._get(f"/{family}", params)
+            return self._ask("GET", f"/{family}", params=params)
 
-    def _get(self, path: str, params: Any) -> bytes:
+    def write(self, family: str, method: str, path: str, body: Any = None) -> bytes:
+        with self.breakers[family].guard():
+            return self._ask(method, path, json=body)
+
+    def _ask(self, method: str, path: str, **content: Any) -> bytes:
         try:
-            answer = self.http.get(path, params=params)
+            answer = self.http.request(method, path, **content)
         except httpx.HTTPError as error:
             raise TickerUnavailable(f"{path}: {type(error).__name__}") from error
         if (
@@ -128,7 +156,9 @@ class Ticker:
         """Return the list of instruments, as CSV in Kite's columns."""
         return self._read("instruments", {}, bytes.decode)
 
-    def history(self, token: int, start: float, end: float) -> list[Candle]:
+    def history(
+        self, token: int, start: float, end: float, *, tries: int = TRIES
+    ) -> list[Candle]:
         """Return the finished minutes that opened from ``start`` to ``end``."""
         params = {
             "instrument_token": token,
@@ -138,26 +168,66 @@ class Ticker:
             "oi": 1,
         }
         decode = msgspec.json.Decoder(History).decode
-        return self._read("history", params, decode).candles
+        return self._read("history", params, decode, tries=tries).candles
+
+    def subscribe(self, token: int, mode: str, account_id: str) -> None:
+        """Ask for ticks of ``token``; the service counts how often it was asked."""
+        body = {
+            "instrument_token": token,
+            "requested_mode": mode,
+            "account_id": account_id,
+        }
+        self._write("subscriptions", "POST", "/subscriptions", body)
+
+    def unsubscribe(self, token: int) -> None:
+        """Give one subscription of ``token`` back."""
+        self._write("subscriptions", "DELETE", f"/subscriptions/{token}")
+
+    def subscriptions(self) -> dict[int, TickerRow]:
+        """Return what is subscribed to at the service, by token."""
+        decode = msgspec.json.Decoder(list[TickerRow]).decode
+        rows = self._read("subscriptions", {"status": "active"}, decode)
+        return {row.instrument_token: row for row in rows}
 
     def last_prices(self, symbols: Iterable[str]) -> dict[str, float]:
         """Return the last price by ``EXCHANGE:SYMBOL``; the unknown are absent."""
+        quotes = self.quotes(symbols)
+        return {symbol: quote.last_price for symbol, quote in quotes.items()}
+
+    def quotes(self, symbols: Iterable[str]) -> dict[str, LastQuote]:
+        """Return price and book by ``EXCHANGE:SYMBOL``; the unknown are absent."""
         wanted = list(symbols)
         decode = msgspec.json.Decoder(Quotes).decode
-        prices: dict[str, float] = {}
+        quotes: dict[str, LastQuote] = {}
         for start in range(0, len(wanted), MOST_QUOTES):
             params = [("i", symbol) for symbol in wanted[start : start + MOST_QUOTES]]
-            found = self._read("quote", params, decode).data
-            prices |= {symbol: quote.last_price for symbol, quote in found.items()}
-        return prices
+            quotes |= self._read("quote", params, decode).data
+        return quotes
+
+    def _write(self, family: str, method: str, path: str, body: Any = None) -> None:
+        """Ask the first service that is not left in peace, once: it counts."""
+        problem = TickerUnavailable("No ticker service is set (TICKER_URL).")
+        for source in self._sources:
+            try:
+                source.write(family, method, path, body)
+            except BreakerOpen as error:
+                problem = TickerUnavailable(str(error))
+            else:
+                return
+        raise problem
 
     def _read(
-        self, family: str, params: Any, decode: Callable[[bytes], Answer]
+        self,
+        family: str,
+        params: Any,
+        decode: Callable[[bytes], Answer],
+        *,
+        tries: int = TRIES,
     ) -> Answer:
         if not self._sources:
             raise TickerUnavailable("No ticker service is set (TICKER_URL).")
         problem = TickerUnavailable("The ticker service was not asked.")
-        for attempt in range(TRIES):
+        for attempt in range(tries):
             if attempt:
                 time.sleep(FIRST_WAIT_S * random.uniform(0.5, 1.5))  # noqa: S311
             for source in self._sources:

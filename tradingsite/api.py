@@ -1,19 +1,22 @@
 """What REST views share: the error shape and bounded pages."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import IO, Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.pagination import LimitOffsetPagination
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 from rest_framework.views import set_rollback
 
 from tradingsite.problems import BEARER, CONTENT_TYPE, Problem, answer_to, problem
 
-__all__ = ["BEARER", "Pages", "problem", "problem_response"]
+__all__ = ["BEARER", "CsvParser", "Pages", "asked", "problem", "problem_response"]
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -76,6 +79,37 @@ def _field_errors(details: Any, path: str = "") -> Iterator[dict[str, str]]:
         is_leaf = isinstance(details, list) and "message" in inner
         deeper = path if is_leaf else f"{path}.{name}".lstrip(".")
         yield from _field_errors(inner, deeper)
+
+
+def asked(question: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+    """Return the query of ``request`` as ``question`` reads it, or refuse it."""
+    serializer = question(data=request.query_params)
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
+class CsvParser(BaseParser):
+    """Reads a body of ``text/csv`` as ``{"text": …}``, within a limit."""
+
+    media_type = "text/csv"
+    most_bytes = 1024 * 1024
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> dict[str, str]:
+        content = stream.read(self.most_bytes + 1)
+        if len(content) > self.most_bytes:
+            raise exceptions.ParseError(f"More than {self.most_bytes:,} bytes.")
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise exceptions.ParseError("The file is not UTF-8.") from None
+        if "\0" in text:
+            raise exceptions.ParseError("The file is not a text.")
+        return {"text": text}
 
 
 class Pages(LimitOffsetPagination):

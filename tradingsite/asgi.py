@@ -5,11 +5,17 @@ import os
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradingsite.settings")
 os.environ.setdefault("TRADINGSITE_PROCESS", "web")
 
-from channels.routing import ProtocolTypeRouter
-from django.core.asgi import get_asgi_application
+import django
 
-from tradingsite.lifespan import Lifespan
-from tradingsite.limits import Limits, State
+django.setup()
+
+# What stands below knows models, which want Django to be set up.
+from channels.routing import ProtocolTypeRouter  # noqa: E402
+from django.core.asgi import get_asgi_application  # noqa: E402
+
+from tradingsite.fastpath import FastPath  # noqa: E402
+from tradingsite.lifespan import Lifespan  # noqa: E402
+from tradingsite.limits import Limits, State  # noqa: E402
 
 
 def make_application() -> ProtocolTypeRouter:
@@ -17,7 +23,7 @@ def make_application() -> ProtocolTypeRouter:
     state = State()
     return ProtocolTypeRouter(
         {
-            "http": Limits(get_asgi_application(), state),
+            "http": FastPath(Limits(get_asgi_application(), state), state),
             "lifespan": Lifespan(state),
         }
     )

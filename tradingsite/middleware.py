@@ -13,10 +13,11 @@ import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 from asgiref.sync import async_to_sync, iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
+from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve
@@ -31,6 +32,8 @@ SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SLOW_S = 1.0
 # Asked for every few seconds by machines: told only to who wants to hear it.
 QUIET_PATHS = ("/health/", "/metrics", "/static/")
+# Where the log's words about who asked stand in the scope of an ASGI request.
+TOLD = "tradingsite.told"
 
 logger = logging.getLogger("tradingsite.requests")
 
@@ -97,34 +100,48 @@ def request_log(get_response: GetResponse) -> GetResponse:
 def note_answer(
     request: HttpRequest, response: HttpResponseBase, took_s: float
 ) -> None:
-    """Log and count an answer; the query string stays out, it may hold secrets."""
-    status = response.status_code
+    """Count and log an answer; the query string stays out, it may hold secrets."""
+    method, status = str(request.method), response.status_code
     match = request.resolver_match
     route = match.route if match else "unmatched"
-    metrics.current().requests.labels(request.method, route, status).observe(took_s)
+    told = principal_fields(request)
+    if isinstance(request, ASGIRequest):
+        cast("dict[str, Any]", request.scope)[TOLD] = told
+    metrics.current().requests.labels(method, route, status).observe(took_s)
+    log_answer(method, request.path, route, status, took_s, told)
+
+
+def log_answer(
+    method: str,
+    path: str,
+    route: str,
+    status: int,
+    took_s: float,
+    told: dict[str, Any],
+) -> None:
+    """Write the line of one answer; ``told`` says who asked."""
     is_ordinary = status < 400 and took_s < SLOW_S
     logger.log(
-        level_of(request, is_ordinary=is_ordinary),
+        level_of(path, is_ordinary=is_ordinary),
         "%s %s %d",
-        request.method,
-        request.path,
+        method,
+        path,
         status,
         extra={
-            "method": request.method,
+            "method": method,
             "route": route,
             "status": status,
             "duration_ms": round(took_s * 1000, 1),
             "is_ordinary": is_ordinary,
-            **principal_fields(request),
+            **told,
         },
     )
 
 
-def level_of(request: HttpRequest, *, is_ordinary: bool) -> int:
+def level_of(path: str, *, is_ordinary: bool) -> int:
     """Return how loud the line of this request is."""
     if is_ordinary:
-        is_quiet = request.path.startswith(QUIET_PATHS)
-        return logging.DEBUG if is_quiet else logging.INFO
+        return logging.DEBUG if path.startswith(QUIET_PATHS) else logging.INFO
     return logging.WARNING
 
 

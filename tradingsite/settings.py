@@ -10,10 +10,11 @@ from sysconfig import get_path
 from typing import Any
 from urllib.parse import urlsplit
 
+from celery.schedules import crontab
 from whitenoise.compress import Compressor
 
 from tradingsite import environment
-from tradingsite.database import database_settings, time_limits
+from tradingsite.database import database_settings, engine_named, time_limits
 from tradingsite.logs import log_configuration
 from tradingsite.redis.channels import channel_host
 
@@ -110,17 +111,24 @@ DATABASE_POOL_MAX = environment.integer(
 DATABASE_POOL_TIMEOUT_S = 2
 SLOW_QUERY_S = environment.integer("SLOW_QUERY_MS", 1000, least=1) / 1000
 REQUEST_TIMEOUT_S = environment.integer("REQUEST_TIMEOUT_S", 30, least=1)
+DATABASE_ENGINE = environment.text("DATABASE_ENGINE", "postgresql")
+_engine = engine_named(DATABASE_ENGINE)
+# The engine of django-timescaledb stands on ours.
+TIMESCALE_DB_BACKEND_BASE = "tradingsite.database"
 _time_limits = time_limits(PROCESS_KIND, request_timeout_s=REQUEST_TIMEOUT_S)
 DATABASES = {
     "default": database_settings(
         DATABASE_URL,
+        engine=_engine,
         pool_max=DATABASE_POOL_MAX,
         pool_timeout_s=DATABASE_POOL_TIMEOUT_S,
         limits=_time_limits,
     ),
     # Past any PgBouncer: LISTEN needs a session of its own.
     "direct": database_settings(
-        environment.text("DATABASE_DIRECT_URL", DATABASE_URL), limits=_time_limits
+        environment.text("DATABASE_DIRECT_URL", DATABASE_URL),
+        engine=_engine,
+        limits=_time_limits,
     )
     | {"TEST": {"MIRROR": "default"}},
 }
@@ -163,12 +171,32 @@ CELERY_CONCURRENCY = environment.integer("CELERY_CONCURRENCY", 2, least=1)
 CELERY_BEAT_SCHEDULE = {
     "probe": {"task": "tradingsite.tasks.probe", "schedule": 15.0},
     "prune": {"task": "tradingsite.tasks.prune", "schedule": 600.0},
+    # Twice, before the markets open at 09:15 in India: the second finds nothing new.
+    "refresh_instruments": {
+        "task": "marketdata.tasks.refresh_instruments",
+        "schedule": crontab(hour="2,3", minute="40"),
+    },
+    "roll_up_bars": {"task": "marketdata.tasks.roll_up_bars", "schedule": 15.0},
 }
 
 # --- the ticker service and its ticks -----------------------------------------
 TICKER_URLS = environment.texts("TICKER_URL", RUNNING_SERVERS.get("ticker_url", ""))
 TICK_STREAM = environment.text("TICK_STREAM", "ticks")
 TICK_SHARDS = environment.integer("TICK_SHARDS", 2, least=1)
+# The yearly rate at which option prices are discounted, in hundredths of a percent.
+OPTION_RATE_BASIS_POINTS = environment.integer("OPTION_RATE_BASIS_POINTS", 0)
+# How many days back missing minutes are looked for, and asked for how often.
+GAP_MAP_DAYS = environment.integer("GAP_MAP_DAYS", 30, least=1)
+HISTORY_CALLS_A_SECOND = environment.integer("HISTORY_CALLS_A_SECOND", 3, least=1)
+
+# --- history of bars ----------------------------------------------------------
+# What each web process keeps of it at hand.
+HISTORY_MEMORY_BYTES = environment.integer(
+    "HISTORY_MEMORY_BYTES", 64 * 1024 * 1024, least=1024
+)
+
+# --- what is loaded whenever the site is prepared; each changes nothing twice ---
+PREPARATIONS = ["load_calendar"]
 
 # --- who may come in ----------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -237,6 +265,15 @@ SPECTACULAR_SETTINGS = {
             "Session": {"type": "apiKey", "in": "cookie", "name": "sessionid"},
         }
     },
+    "ENUM_NAME_OVERRIDES": {
+        "Freshness": ["valid", "stale", "no_data"],
+        "LegKind": ["CE", "PE", "FUT"],
+        "SessionGapStatus": "marketdata.models.gaps.SessionGap.Status",
+        "SubscriptionMode": "marketdata.models.subscriptions.Mode",
+        "SubscriptionState": (
+            "marketdata.models.subscriptions.TickerSubscription.State"
+        ),
+    },
     "SECURITY": [{"ApiKey": []}, {"Session": []}],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -253,6 +290,12 @@ HEALTH_PARTS = [
     "tradingsite.health.worker",
     "marketdata.health.ticker",
     "marketdata.health.ingest",
+]
+UDF_MARKS = [
+    "marketdata.marks.sources.labels",
+    "marketdata.marks.sources.expiries",
+    "marketdata.marks.sources.special_days",
+    "marketdata.marks.sources.gaps",
 ]
 METRICS_SOURCES = [
     "tradingsite.gauges.database_pool",

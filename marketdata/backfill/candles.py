@@ -39,13 +39,7 @@ def write(instrument: Instrument, candles: list[Candle]) -> int:
             unique_fields=["instrument", "opened_at"],
             update_fields=REPLACED,
         )
-        DirtyBucket.objects.bulk_create(
-            [
-                DirtyBucket(instrument=instrument, opened_at=bar.opened_at)
-                for bar in bars
-            ],
-            ignore_conflicts=True,
-        )
+        DirtyBucket.objects.mark(instrument.id, [bar.opened_at for bar in bars])
         if instrument.kind == Instrument.Kind.OPTION and instrument.underlying_id:
             write_sides(contract_of(instrument), candles)
     return len(bars)

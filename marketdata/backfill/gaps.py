@@ -2,8 +2,7 @@
 
 A gap is claimed, every instrument of its shard is asked for once, and the minutes
 that came replace what we had of them, for what we had was incomplete. A gap that
-cannot be filled is tried again, later each time; after a week it is given up, in
-sight of everybody.
+cannot be filled is tried again, later each time, at least once a day: without end.
 """
 
 import datetime
@@ -21,6 +20,7 @@ from django.utils import timezone
 
 from marketdata.backfill.candles import Remembers, write
 from marketdata.bars import LAG_S, MINUTE_S, minute_of
+from marketdata.gaps.pace import Pace, PacedHistory, Stopped
 from marketdata.ingest.streams import shard_of
 from marketdata.models import BarGap, Instrument, MinuteBar, ShardPosition
 from marketdata.ticker import TickerError, TickerRefused, ticker
@@ -28,11 +28,12 @@ from tradingsite import claims
 
 logger = logging.getLogger(__name__)
 
-CALLS_A_SECOND = 3.0
 LEASE_S = 30.0
 FIRST_WAIT = datetime.timedelta(seconds=10)
 LONGEST_WAIT = datetime.timedelta(hours=1)
-GIVEN_UP_AFTER = datetime.timedelta(days=7)
+# What could not be had for a week is asked for once a day.
+OLD_AFTER = datetime.timedelta(days=7)
+LONGEST_WAIT_WHEN_OLD = datetime.timedelta(days=1)
 POLL_S = 5.0
 # How far after a gap the next bar of an instrument is looked for.
 REACH = datetime.timedelta(hours=1)
@@ -60,7 +61,7 @@ def instruments_of(gap: BarGap) -> list[Instrument]:
     return wanted
 
 
-def repair(gap: BarGap, source: Remembers, rest: Callable[[float], None]) -> Outcome:
+def repair(gap: BarGap, source: Remembers, rest: Callable[[], None]) -> Outcome:
     """Fill ``gap`` from history; raise ``TickerError`` when the service fails."""
     start = minute_of(gap.from_at.timestamp())
     end = minute_of(gap.to_at.timestamp())
@@ -76,7 +77,7 @@ def repair(gap: BarGap, source: Remembers, rest: Callable[[float], None]) -> Out
             logger.info("No history of %s: %s", instrument, error)
             candles = []
         written += write(instrument, candles)
-        rest(1 / CALLS_A_SECOND)
+        rest()
     return Outcome(len(instruments), written)
 
 
@@ -101,7 +102,7 @@ def is_over(gap: BarGap, now: datetime.datetime) -> bool:
     return (clock_at or now).timestamp() > ended
 
 
-def repair_due(source: Remembers, rest: Callable[[float], None]) -> int:
+def repair_due(source: Remembers, rest: Callable[[], None]) -> int:
     """Repair the gaps that are due, oldest first; return how many were."""
     now = timezone.now()
     due = BarGap.objects.open().filter(Q(next_attempt_at__lte=now)).order_by("id")
@@ -112,7 +113,7 @@ def repair_due(source: Remembers, rest: Callable[[float], None]) -> int:
     return repaired
 
 
-def _attempt(gap: BarGap, source: Remembers, rest: Callable[[float], None]) -> bool:
+def _attempt(gap: BarGap, source: Remembers, rest: Callable[[], None]) -> bool:
     try:
         outcome = repair(gap, source, rest)
     except TickerError as error:
@@ -132,12 +133,12 @@ def _attempt(gap: BarGap, source: Remembers, rest: Callable[[float], None]) -> b
 
 def _postpone(gap: BarGap, error: str) -> None:
     now = timezone.now()
-    wait = min(FIRST_WAIT * 2 ** min(gap.attempts, 20), LONGEST_WAIT)
+    is_old = now - gap.recorded_at > OLD_AFTER
+    longest = LONGEST_WAIT_WHEN_OLD if is_old else LONGEST_WAIT
+    wait = min(FIRST_WAIT * 2 ** min(gap.attempts, 20), longest)
     gap.attempts += 1
     gap.next_attempt_at = now + wait
     gap.last_error = error[:200]
-    if now - gap.recorded_at > GIVEN_UP_AFTER:
-        gap.status = BarGap.Status.ABANDONED
     gap.save()
     logger.warning("%s is still open: %s", gap, error)
 
@@ -148,6 +149,8 @@ class Repairer:
     def __init__(self, owner: str) -> None:
         self._owner = owner
         self._stopping = threading.Event()
+        # The turns are those of everybody who asks for history.
+        self._pace = Pace("history", settings.HISTORY_CALLS_A_SECOND, self._stopping)
         self._lease: claims.Lease | None = None
         self._renewed_at = 0.0
         self._thread = threading.Thread(target=self._run, name="gaps", daemon=True)
@@ -170,8 +173,8 @@ class Repairer:
     def _look(self) -> None:
         try:
             if self._is_ours():
-                repair_due(ticker(), self._rest)
-        except claims.LeaseLost:
+                repair_due(PacedHistory(ticker(), self._pace), self._rest)
+        except (claims.LeaseLost, Stopped):
             self._lease = None
         except DatabaseError as error:
             logger.warning("Gaps wait for the database: %s", error)
@@ -187,9 +190,9 @@ class Repairer:
         self._renewed_at = time.monotonic()
         return self._lease is not None
 
-    def _rest(self, seconds: float) -> None:
+    def _rest(self) -> None:
         is_late = time.monotonic() - self._renewed_at > LEASE_S / 3
         if is_late and not self._is_ours():
             raise claims.LeaseLost("Another process repairs the gaps now.")
-        if self._stopping.wait(seconds):
+        if self._stopping.is_set():
             raise claims.LeaseLost("Stopping.")

@@ -47,8 +47,9 @@ WITH written AS (
     RETURNING instrument_id, opened_at
 ), dirtied AS (
     INSERT INTO dirty_buckets (instrument_id, opened_at)
-    SELECT instrument_id, opened_at FROM written
-    ON CONFLICT (instrument_id, opened_at) DO UPDATE SET marked_at = now()
+    SELECT instrument_id, opened_at FROM written ORDER BY 1, 2
+    ON CONFLICT (instrument_id, opened_at) DO UPDATE
+       SET marked_at = now(), is_open = false
 )
 SELECT count(*) FROM written
 """

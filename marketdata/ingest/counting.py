@@ -61,10 +61,10 @@ def count(  # noqa: C901, PLR0912, PLR0915 - spelled out in place, see above
                 oi = tick.open_interest
             if oi is not None:
                 bar.open_interest = oi
+            if tick.depth:
+                bar.depth_tick = tick
             if series.is_option:
                 bar.option_tick = tick
-                if tick.depth:
-                    bar.depth_tick = tick
         elif at < bar.first_at:
             bar.first_at = at
             bar.open = price

@@ -3,12 +3,12 @@
 import datetime
 from collections.abc import Callable, Iterable
 from functools import partial
-from zoneinfo import ZoneInfo
 
 from django.db.models import Max
 
-from marketdata.models import Exchange, Holiday, Instrument, SessionHours
-from marketdata.sessions import Calendar, Hours, Special, TradingDay
+from marketdata.calendars import calendars
+from marketdata.models import Instrument
+from marketdata.sessions import Calendar, TradingDay
 from marketdata.strikes import Contract
 from marketdata.ticks import Tick
 
@@ -18,36 +18,6 @@ Key = int | str
 def key_of(tick: Tick) -> Key:
     """Return what ``tick`` calls its instrument."""
     return tick.token or tick.instrument_token or tick.tradingsymbol or tick.symbol
-
-
-def calendars() -> dict[str, Calendar]:
-    """Return the calendar of each exchange from its dated rows."""
-    hours: dict[str, list[Hours]] = {}
-    for row in SessionHours.objects.all():
-        hours.setdefault(row.exchange_id, []).append(
-            Hours(
-                weekday=row.weekday,
-                opens_at=row.opens_at,
-                closes_at=row.closes_at,
-                valid_from=row.valid_from,
-                valid_to=row.valid_to,
-                segment=row.segment,
-            )
-        )
-    special: dict[str, dict[datetime.date, Special]] = {}
-    for day in Holiday.objects.all():
-        times = (
-            (day.opens_at, day.closes_at) if day.opens_at and day.closes_at else None
-        )
-        special.setdefault(day.exchange_id, {})[day.day] = times
-    return {
-        exchange.code: Calendar(
-            ZoneInfo(exchange.timezone),
-            hours.get(exchange.code, []),
-            special.get(exchange.code, {}),
-        )
-        for exchange in Exchange.objects.all()
-    }
 
 
 class Directory:
@@ -86,7 +56,7 @@ class Directory:
     def trading_day_of(self, instrument: Instrument) -> Callable[[float], TradingDay]:
         """Return the function that tells the trading day of an instant."""
         calendar = self.calendars[instrument.exchange_id]
-        return partial(calendar.trading_day, segment=instrument.segment)
+        return partial(calendar.trading_day, segment=instrument.hours_segment)
 
     def _load(self, instruments: Iterable[Instrument]) -> None:
         self._by_key, self._by_exchange = {}, {}

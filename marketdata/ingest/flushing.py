@@ -7,16 +7,17 @@ are lost together or kept together, and what is lost is read again.
 import datetime
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 from django.db import transaction
 
-from marketdata.bars import Bar, Drained
+from marketdata.bars import Bar, BarBuilder, Drained
 from marketdata.ingest.late import correct
 from marketdata.ingest.shard import Memory, Shard
-from marketdata.ingest.store import BAR_GAP, POSITION, Store
+from marketdata.ingest.store import BAR_GAP, POSITION, Mark, Store
 from marketdata.ingest.streams import Place
 from marketdata.models import ShardPosition
 from marketdata.strikes import Contract, side_by_side
@@ -67,14 +68,14 @@ def flush(shard: Shard, store: Store, contracts: dict[int, Contract]) -> Flushed
     """Write everything that changed since the last flush, in one transaction."""
     begun = time.perf_counter()
     drained = shard.builder.drain()
-    corrected_late = [bar for bar in drained.bars if bar.is_closed]
     closed = shard.builder.close(shard.now())
     drained_at = time.perf_counter()
     with transaction.atomic():
         cursor = store.cursor()
         cursor.execute(LIMITS)
         claims.fence(shard.lease, cursor=cursor)
-        bars = _write_bars(cursor, shard, store, drained, corrected_late)
+        bars = _write_bars(cursor, shard, store, drained)
+        store.mark_dirty(cursor, marks(shard.builder, [*bars, *closed]))
         options = [
             (contracts[bar.instrument_id], bar)
             for bar in bars
@@ -94,15 +95,27 @@ def _write_bars(
     shard: Shard,
     store: Store,
     drained: Drained,
-    corrected: list[Bar],
 ) -> list[Bar]:
     store.write_bars(cursor, drained.bars)
     changed, ignored = correct(store, cursor, drained.late)
     store.write_bars(cursor, changed)
-    store.mark_dirty(cursor, [*corrected, *changed])
     shard.counters["late"] += len(drained.late)
     shard.counters["late_ignored"] += ignored
     return drained.bars + changed
+
+
+def marks(builder: BarBuilder, bars: Iterable[Bar]) -> set[Mark]:
+    """Return what to tell the rollups: each minute when it begins, and when it is over.
+
+    A bar that has left the builder's hands was over before, whoever changed it now.
+    """
+    found: set[Mark] = set()
+    for bar in bars:
+        is_open = builder.is_open(bar)
+        if not (is_open and bar.is_marked):
+            found.add((bar.instrument_id, float(bar.opened_at), is_open))
+        bar.is_marked = is_open
+    return found
 
 
 def _write_notes(cursor: psycopg.Cursor[Any], shard: Shard, store: Store) -> None:

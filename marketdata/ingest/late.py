@@ -16,7 +16,7 @@ from marketdata.bars import (
     base_of,
     begin,
     merge,
-    note_option,
+    note_last,
 )
 from marketdata.ingest.store import Store
 
@@ -55,7 +55,7 @@ class Correction:
         else:
             is_last = merge(bar, late.tick)
         if is_last:
-            note_option(self._series, bar, late.tick)
+            note_last(self._series, bar, late.tick)
 
     def settled(self) -> list[Bar]:
         """Return the bars to write: those touched, and successors whose base moved."""

@@ -81,11 +81,13 @@ SELECT bar.*
          ORDER BY opened_at LIMIT 1)) bar
 """  # noqa: S608 - no value is put together here
 DIRTY = """
-INSERT INTO dirty_buckets (instrument_id, opened_at)
-SELECT instrument_id, to_timestamp(opened_at)
-  FROM unnest(%b::bigint[], %b::float8[]) AS bar(instrument_id, opened_at)
+INSERT INTO dirty_buckets (instrument_id, opened_at, is_open)
+SELECT instrument_id, to_timestamp(opened_at), is_open
+  FROM unnest(%b::bigint[], %b::float8[], %b::boolean[])
+       AS bar(instrument_id, opened_at, is_open)
  ORDER BY 1, 2
-ON CONFLICT (instrument_id, opened_at) DO UPDATE SET marked_at = now()
+ON CONFLICT (instrument_id, opened_at) DO UPDATE
+   SET marked_at = now(), is_open = EXCLUDED.is_open
 """
 REFUSED = """
 INSERT INTO marketdata_quarantinedtick
@@ -160,6 +162,10 @@ ON CONFLICT (underlying_id, expires_on, opened_at, strike) DO UPDATE SET {change
 UPSERT_STRIKES = strikes_statement()
 
 
+# Instrument, minute, and whether the minute still runs.
+Mark = tuple[int, float, bool]
+
+
 class Store:
     """One connection's writing and reading of bars; remembers which months it made."""
 
@@ -196,10 +202,11 @@ class Store:
         )
         cursor.execute(UPSERT_STRIKES, [list(column) for column in columns])
 
-    def mark_dirty(self, cursor: psycopg.Cursor[Any], bars: Sequence[Bar]) -> None:
-        keys = sorted({(bar.instrument_id, bar.opened_at) for bar in bars})
-        if keys:
-            cursor.execute(DIRTY, [list(column) for column in zip(*keys, strict=True)])
+    def mark_dirty(self, cursor: psycopg.Cursor[Any], marks: Iterable[Mark]) -> None:
+        """Mark minutes for the rollups; those still open are left for later."""
+        rows = sorted(marks)
+        if rows:
+            cursor.execute(DIRTY, [list(column) for column in zip(*rows, strict=True)])
 
     def write_refusals(
         self, cursor: psycopg.Cursor[Any], stream: str, kept: Sequence[Kept]

@@ -138,25 +138,12 @@ class StrikeBarQuerySet(models.QuerySet["StrikeBar"]):
         return self.annotate(underlying_close=Subquery(close.values("close")[:1]))
 
 
-class StrikeBar(models.Model):
-    """Call and put of one strike, side by side, at the end of one minute.
+class BothSides(models.Model):
+    """The columns of a call and a put that stand side by side.
 
     A value that has no solution, or a side that did not trade, is absent: never 0.
     """
 
-    pk = models.CompositePrimaryKey(
-        "underlying_id", "expires_on", "opened_at", "strike"
-    )
-    underlying = models.ForeignKey(
-        Instrument,
-        on_delete=models.DO_NOTHING,
-        db_constraint=False,
-        db_index=False,
-        related_name="+",
-    )
-    expires_on = models.DateField()
-    opened_at = models.DateTimeField()
-    strike = models.DecimalField(max_digits=12, decimal_places=2)
     call_last_tick_at = models.DateTimeField(null=True)
     call_close = models.FloatField(null=True)
     call_volume = models.BigIntegerField(null=True)
@@ -184,6 +171,26 @@ class StrikeBar(models.Model):
     put_bid_quantity = models.BigIntegerField(null=True)
     put_ask_quantity = models.BigIntegerField(null=True)
 
+    class Meta:
+        abstract = True
+
+
+class StrikeBar(BothSides):
+    """Call and put of one strike, side by side, at the end of one minute."""
+
+    pk = models.CompositePrimaryKey(
+        "underlying_id", "expires_on", "opened_at", "strike"
+    )
+    underlying = models.ForeignKey(
+        Instrument,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+    )
+    expires_on = models.DateField()
+    opened_at = models.DateTimeField()
+    strike = models.DecimalField(max_digits=12, decimal_places=2)
     objects: ClassVar[models.Manager["StrikeBar"]] = StrikeBarQuerySet.as_manager()
 
     class Meta:

@@ -1,10 +1,13 @@
 """What the ingestor knows about its own work: positions, gaps, refused ticks."""
 
+import datetime
+from collections.abc import Iterable
 from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from marketdata.models.instruments import Instrument
 
@@ -135,8 +138,36 @@ class QuarantinedTick(models.Model):
         return f"{self.stream} {self.entry_id}: {self.reason}"
 
 
+class DirtyBucketQuerySet(models.QuerySet["DirtyBucket"]):
+    """Marking minutes from which larger bars are to be made again."""
+
+    def mark(self, instrument_id: int, minutes: Iterable[datetime.datetime]) -> None:
+        """Mark closed minutes, in the transaction that writes their bars.
+
+        A mark that is there already is locked and renewed: a rollup that read the
+        minute before this transaction ends must not take it for done.
+        """
+        now = timezone.now()
+        self.bulk_create(
+            [
+                DirtyBucket(
+                    instrument_id=instrument_id, opened_at=opened_at, marked_at=now
+                )
+                for opened_at in sorted(set(minutes))
+            ],
+            update_conflicts=True,
+            unique_fields=["instrument", "opened_at"],
+            update_fields=["is_open", "marked_at"],
+        )
+
+
 class DirtyBucket(models.Model):
-    """A minute that changed after it had closed: larger bars must be made again."""
+    """A minute that larger bars do not show yet as it is.
+
+    Whoever writes a minute marks it in the same transaction, so a bar without a mark
+    in it is right. The mark of a minute that still runs is open: the one who writes
+    it closes the mark with the minute, and until then it is not rolled up.
+    """
 
     pk = models.CompositePrimaryKey("instrument_id", "opened_at")
     instrument = models.ForeignKey(
@@ -147,7 +178,10 @@ class DirtyBucket(models.Model):
         related_name="+",
     )
     opened_at = models.DateTimeField()
+    is_open = models.BooleanField(default=False, db_default=False)
     marked_at = models.DateTimeField(db_default=Now())
+
+    objects: ClassVar[models.Manager["DirtyBucket"]] = DirtyBucketQuerySet.as_manager()
 
     class Meta:
         db_table = "dirty_buckets"

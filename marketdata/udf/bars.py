@@ -6,20 +6,19 @@ many bars before ``to``, or for all there are. Without bars in the range, ``next
 begins later than ``to``.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-from django.http import HttpRequest
 
 from marketdata import history, resolutions
 from marketdata.history import Columns
 from marketdata.models import Instrument
 from marketdata.resolutions import Resolution
-from marketdata.udf.protocol import UdfError, integer
+from marketdata.udf.protocol import UdfError, whole_number
 
 # Past this a number can only be milliseconds, or a mistake.
 _LATEST = 100_000_000_000
-_NO_DATA = b'{"s":"no_data"}'
-_NO_DATA_SINCE = b'{"s":"no_data","nextTime":%d}'
+NO_DATA = b'{"s":"no_data"}'
+NO_DATA_SINCE = b'{"s":"no_data","nextTime":%d}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +31,9 @@ class Question:
     countback: int | None
 
     @classmethod
-    def read(cls, request: HttpRequest) -> "Question":
-        end, start = _instant(request, "to"), _instant(request, "from")
-        countback = integer(request, "countback")
+    def read(cls, asked: Mapping[str, str]) -> "Question":
+        end, start = _instant(asked, "to"), _instant(asked, "from")
+        countback = whole_number(asked, "countback")
         if end is None:
             raise UdfError("to is missing")
         if countback is not None and countback < 1:
@@ -43,7 +42,7 @@ class Question:
             raise UdfError("from or countback is missing")
         if start is not None and start > end:
             raise UdfError("from must not be after to")
-        return cls(_resolution(request), start, end, countback)
+        return cls(_resolution(asked), start, end, countback)
 
 
 def body(instrument: Instrument, question: Question) -> bytes:
@@ -52,9 +51,9 @@ def body(instrument: Instrument, question: Question) -> bytes:
     if columns.count:
         return _ok(columns)
     if question.countback is not None or question.start is None:
-        return _NO_DATA
+        return NO_DATA
     before = history.newest(instrument, question.resolution, question.start, 1)
-    return _NO_DATA_SINCE % int(before.opened_at) if before.count else _NO_DATA
+    return NO_DATA_SINCE % int(before.opened_at) if before.count else NO_DATA
 
 
 def _asked(instrument: Instrument, question: Question) -> Columns:
@@ -74,15 +73,15 @@ def _ok(bars: Columns) -> bytes:
     ).encode()
 
 
-def _instant(request: HttpRequest, name: str) -> int | None:
-    value = integer(request, name)
+def _instant(asked: Mapping[str, str], name: str) -> int | None:
+    value = whole_number(asked, name)
     if value is not None and abs(value) > _LATEST:
         raise UdfError(f"{name} is out of range: it is asked for in seconds")
     return value
 
 
-def _resolution(request: HttpRequest) -> Resolution:
-    name = request.GET.get("resolution", "")
+def _resolution(asked: Mapping[str, str]) -> Resolution:
+    name = asked.get("resolution", "")
     try:
         return resolutions.parse(name)
     except resolutions.UnknownResolutionError:

@@ -1,24 +1,8 @@
-"""The names that charts have for instruments, and the one instrument each means."""
+"""The one instrument that a name means: canonical, bare, or an alias of others."""
 
-import re
-
+from marketdata.aliases import spellings
 from marketdata.models import Instrument
 
-# Names under which other vendors list the same index.
-_ALIASES = {
-    "NIFTY50": "NIFTY",
-    "NSEI": "NIFTY",
-    "NIFTYBANK": "BANKNIFTY",
-    "NSEBANK": "BANKNIFTY",
-    "BANKNIFTY1!": "BANKNIFTY",
-    "NIFTYFINSERVICE": "FINNIFTY",
-    "NIFTYFIN": "FINNIFTY",
-    "NIFTYMIDCAPSELECT": "MIDCPNIFTY",
-    "MIDCAPNIFTY": "MIDCPNIFTY",
-    "BSESENSEX": "SENSEX",
-    "BSESN": "SENSEX",
-}
-_SUFFIX = re.compile(r"(\.(NS|BO|NSE|BSE)|-(EQ|BE))$")
 _LONGEST = 96
 
 
@@ -33,22 +17,11 @@ def find(name: str) -> Instrument:
     """
     if not name.strip() or len(name) > _LONGEST:
         raise Instrument.DoesNotExist("A symbol has 1 to 96 characters.")
-    try:
-        return _called(name.strip())
-    except Instrument.DoesNotExist:
-        return _called(_canonical(name))
-
-
-def _called(name: str) -> Instrument:
-    try:
-        return Instrument.objects.select_related("exchange").find(name)
-    except Instrument.MultipleObjectsReturned:
-        raise AmbiguousSymbolError(name) from None
-
-
-def _canonical(name: str) -> str:
-    """Return ``name`` without the decorations other vendors give it."""
-    exchange, colon, symbol = name.strip().upper().rpartition(":")
-    bare = _SUFFIX.sub("", symbol.removeprefix("^"))
-    squeezed = re.sub(r"[\s-]", "", bare)
-    return f"{exchange}{colon}{_ALIASES.get(squeezed, bare)}"
+    for spelling in spellings(name):
+        try:
+            return Instrument.objects.select_related("exchange").find(spelling)
+        except Instrument.DoesNotExist:
+            continue
+        except Instrument.MultipleObjectsReturned:
+            raise AmbiguousSymbolError(name) from None
+    raise Instrument.DoesNotExist(f"No instrument is called {name}.")

@@ -5,7 +5,7 @@ body with ``s: error`` and a sentence that the chart can show.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, Protocol
 
@@ -25,6 +25,9 @@ UdfView = Callable[[HttpRequest], HttpResponse]
 
 class Principal(Protocol):
     """What this floor needs to know of who is asking; the door above knows more."""
+
+    @property
+    def user_id(self) -> int: ...
 
     def may(self, scope: str) -> bool: ...
 
@@ -47,8 +50,13 @@ def refusal(message: str, *, status: int = 200) -> HttpResponse:
 
 
 def integer(request: HttpRequest, name: str) -> int | None:
-    """Return the integer parameter ``name``, None when absent; refuse anything else."""
-    text = request.GET.get(name, "")
+    """Return the integer parameter ``name`` of the request, None when absent."""
+    return whole_number(request.GET, name)
+
+
+def whole_number(asked: Mapping[str, str], name: str) -> int | None:
+    """Return the integer called ``name``, None when absent; refuse anything else."""
+    text = asked.get(name, "")
     if not text:
         return None
     if not _INTEGER.fullmatch(text):
@@ -80,8 +88,14 @@ def _answered(view: UdfView, request: HttpRequest) -> HttpResponse:
         return refusal(str(suspicious), status=400)
 
 
+def principal_of(request: HttpRequest) -> Principal | None:
+    """Return who is asking, as the door above knows it."""
+    found: Principal | None = import_string(settings.PRINCIPAL_OF)(request)
+    return found
+
+
 def _shut_out(request: HttpRequest) -> HttpResponse | None:
-    principal: Principal | None = import_string(settings.PRINCIPAL_OF)(request)
+    principal = principal_of(request)
     if principal is None:
         return refusal("log in, or send an API key", status=401)
     if not principal.may(_SCOPE):

@@ -19,17 +19,21 @@ _EVERY_DAY = (*_WORKING_DAYS, 5, 6)
 
 def session(instrument: Instrument, day: date) -> str:
     """Return the weekly hours in force on ``day``; without any, it never closes."""
-    weekdays = defaultdict(list)
-    for row in _hours(instrument, day):
-        weekdays[row.opens_at, row.closes_at].append(row.weekday)
-    if not weekdays or weekdays.get((time(), time())) == list(_EVERY_DAY):
-        return ALWAYS
-    return "|".join(
-        _span(opens, closes) + _days(days) for (opens, closes), days in weekdays.items()
-    )
+    return _written(_in_force(_rows(instrument.exchange_id, day), instrument))
 
 
-def exceptions(instrument: Instrument) -> dict[str, str]:
+def of_all(exchange: str, instruments: Iterable[Instrument], day: date) -> list[str]:
+    """Return the weekly hours of each of the instruments of one exchange."""
+    rows = _rows(exchange, day)
+    known: dict[str, str] = {}
+    for instrument in instruments:
+        if instrument.hours_segment not in known:
+            text = _written(_in_force(rows, instrument))
+            known[instrument.hours_segment] = text
+    return [known[instrument.hours_segment] for instrument in instruments]
+
+
+def exceptions(instrument: Instrument, day: date) -> dict[str, str]:
     """Return ``session_holidays`` and ``corrections``, each only if there are any."""
     closed, special = [], []
     for holiday in Holiday.objects.filter(exchange=instrument.exchange_id):
@@ -40,21 +44,52 @@ def exceptions(instrument: Instrument) -> dict[str, str]:
             special.append(f"{span}:{holiday.day:%Y%m%d}")
     written = {
         "session_holidays": ",".join(closed),
-        "corrections": ";".join(special),
+        "corrections": ";".join([*special, *_early_close(instrument)]),
     }
     return {name: text for name, text in written.items() if text}
 
 
-def _hours(instrument: Instrument, day: date) -> Iterable[SessionHours]:
+def _early_close(instrument: Instrument) -> Iterable[str]:
+    """Yield the hours of the day on which it expires, where they end earlier."""
+    expires_on = instrument.expires_on
+    if expires_on is None or not instrument.is_on_index:
+        return
+    rows = _in_force(_rows(instrument.exchange_id, expires_on), instrument)
+    for row in rows:
+        if row.weekday == expires_on.weekday() and row.expiring_closes_at:
+            span = _span(row.opens_at, row.expiring_closes_at)
+            yield f"{span}:{expires_on:%Y%m%d}"
+
+
+def _rows(exchange: str, day: date) -> list[SessionHours]:
+    """Return the hours in force on ``day``, of all segments."""
+    return list(
+        SessionHours.objects.filter(
+            Q(valid_to__isnull=True) | Q(valid_to__gte=day),
+            exchange=exchange,
+            valid_from__lte=day,
+        ).order_by("segment", "valid_from")
+    )
+
+
+def _in_force(
+    rows: Iterable[SessionHours], instrument: Instrument
+) -> list[SessionHours]:
     """Return one row per weekday: the segment's own, else the exchange's."""
-    rows = SessionHours.objects.filter(
-        Q(valid_to__isnull=True) | Q(valid_to__gte=day),
-        exchange=instrument.exchange_id,
-        segment__in=["", instrument.segment],
-        valid_from__lte=day,
-    ).order_by("segment", "valid_from")
-    newest = {row.weekday: row for row in rows}
+    segments = ("", instrument.hours_segment)
+    newest = {row.weekday: row for row in rows if row.segment in segments}
     return [newest[weekday] for weekday in sorted(newest)]
+
+
+def _written(rows: Iterable[SessionHours]) -> str:
+    weekdays = defaultdict(list)
+    for row in rows:
+        weekdays[row.opens_at, row.closes_at].append(row.weekday)
+    if not weekdays or weekdays.get((time(), time())) == list(_EVERY_DAY):
+        return ALWAYS
+    return "|".join(
+        _span(opens, closes) + _days(days) for (opens, closes), days in weekdays.items()
+    )
 
 
 def _span(opens: time, closes: time) -> str:

@@ -5,14 +5,15 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
-
+from marketdata import search as instrument_search
 from marketdata.models import Instrument
 from marketdata.resolutions import RESOLUTIONS
 from marketdata.udf import sessions
 
 RESOLUTION_CODES = [resolution.code for resolution in RESOLUTIONS]
 MAX_FOUND = 50
+# The futures and options of an exchange are found by search, one need not load all.
+MOST_IN_GROUP = 5000
 _INTRADAY_CODES = [
     resolution.code for resolution in RESOLUTIONS if resolution.is_intraday
 ]
@@ -30,8 +31,8 @@ def datafeed(exchanges: list[tuple[str, str]]) -> dict[str, Any]:
     return {
         "supports_search": True,
         "supports_group_request": False,
-        "supports_marks": False,
-        "supports_timescale_marks": False,
+        "supports_marks": True,
+        "supports_timescale_marks": True,
         "supports_time": True,
         "supported_resolutions": RESOLUTION_CODES,
         "exchanges": [
@@ -82,7 +83,7 @@ def description(instrument: Instrument, now: datetime) -> dict[str, Any]:
         "description": title(instrument),
         "type": _TYPES[Instrument.Kind(instrument.kind)],
         "session": sessions.session(instrument, today),
-        **sessions.exceptions(instrument),
+        **sessions.exceptions(instrument, today),
         "timezone": instrument.exchange.timezone,
         "exchange": instrument.exchange_id,
         "listed_exchange": instrument.exchange_id,
@@ -115,42 +116,43 @@ def _expiry(instrument: Instrument, now: datetime) -> dict[str, Any]:
 
 
 def search(text: str, *, kind: str, exchange: str, limit: int) -> list[dict[str, str]]:
-    """Return the active instruments that hold every word of ``text``, best first."""
-    if "\0" in text + exchange or (kind and kind not in _KINDS):
+    """Return the active instruments that ``text`` means, best first."""
+    if kind and kind not in _KINDS:
         return []
-    found = _holding(text.upper().replace(":", " ").split())
-    if kind:
-        found = found.filter(kind=_KINDS[kind])
-    if exchange:
-        found = found.filter(exchange_id=exchange)
-    best = _ranked(found, text.upper().rpartition(":")[2].strip())
-    return [_row(instrument) for instrument in best[: min(limit, MAX_FOUND)]]
-
-
-def _holding(words: list[str]) -> QuerySet[Instrument]:
-    found = Instrument.objects.filter(is_active=True)
-    for word in words[:8]:
-        found = found.filter(
-            Q(symbol__contains=word) | Q(name__icontains=word) | Q(exchange_id=word)
-        )
-    return found
-
-
-def _ranked(found: QuerySet[Instrument], symbol: str) -> QuerySet[Instrument]:
-    """Order by how well the symbol fits, then plain contracts before derived ones."""
-    fit = Case(
-        When(symbol=symbol, then=Value(0)),
-        When(symbol__startswith=symbol, then=Value(1)),
-        default=Value(2),
-        output_field=IntegerField(),
+    found = instrument_search.find(
+        text,
+        limit=min(limit, MAX_FOUND),
+        kinds=[_KINDS[kind]] if kind else [],
+        exchange=exchange,
     )
-    kinds = Case(
-        *(When(kind=kind, then=Value(place)) for place, kind in enumerate(_TYPES)),
-        output_field=IntegerField(),
+    return [_row(instrument) for instrument in found]
+
+
+def group(exchange: str, now: datetime) -> dict[str, Any]:
+    """Return the active instruments of an exchange as columns."""
+    found = list(
+        Instrument.objects.filter(is_active=True, exchange_id=exchange)
+        .select_related("exchange")
+        .order_by("kind", "symbol")[:MOST_IN_GROUP]
     )
-    return found.order_by(
-        fit, kinds, F("expires_on").asc(nulls_first=True), "symbol", "exchange_id"
-    )
+    zone = ZoneInfo(found[0].exchange.timezone) if found else UTC
+    today = now.astimezone(zone).date()
+    scales = [price_scale(instrument.tick_size) for instrument in found]
+    return {
+        "symbol": [instrument.symbol for instrument in found],
+        "ticker": [str(instrument) for instrument in found],
+        "description": [title(instrument) for instrument in found],
+        "type": [_TYPES[Instrument.Kind(instrument.kind)] for instrument in found],
+        "pricescale": [scale for scale, _ in scales],
+        "minmovement": [step for _, step in scales],
+        "minmov2": 0,
+        "exchange-listed": exchange,
+        "exchange-traded": exchange,
+        "timezone": str(zone),
+        "session-regular": sessions.of_all(exchange, found, today),
+        "has-intraday": True,
+        "has-no-volume": [not has_volume(instrument) for instrument in found],
+    }
 
 
 def _row(instrument: Instrument) -> dict[str, str]:

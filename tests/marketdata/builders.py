@@ -5,7 +5,14 @@ from collections.abc import Iterable, Sequence
 from zoneinfo import ZoneInfo
 
 from marketdata import partitions
-from marketdata.models import Exchange, Holiday, Instrument, MinuteBar, SessionHours
+from marketdata.models import (
+    DirtyBucket,
+    Exchange,
+    Holiday,
+    Instrument,
+    MinuteBar,
+    SessionHours,
+)
 
 IST = ZoneInfo("Asia/Kolkata")
 
@@ -101,7 +108,7 @@ def make_bar(
 
 
 def save_bars(bars: Sequence[MinuteBar]) -> None:
-    """Write ``bars``, making their partitions; a bar that is there is replaced."""
+    """Write ``bars`` and mark them, as every writer of minutes does."""
     months = {partitions.month_of(bar.opened_at) for bar in bars}
     partitions.ensure("minute_bars", months)
     MinuteBar.objects.bulk_create(
@@ -110,6 +117,11 @@ def save_bars(bars: Sequence[MinuteBar]) -> None:
         unique_fields=["instrument", "opened_at"],
         update_fields=["open", "high", "low", "close", "volume", "last_tick_at"],
     )
+    for instrument_id in {bar.instrument_id for bar in bars}:
+        DirtyBucket.objects.mark(
+            instrument_id,
+            [bar.opened_at for bar in bars if bar.instrument_id == instrument_id],
+        )
 
 
 def make_minutes(

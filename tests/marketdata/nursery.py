@@ -1,8 +1,9 @@
-"""Starts ingestors by fork, so that the cost of a start is paid once for many kills.
+"""Starts processes by fork, so that the cost of a start is paid once for many kills.
 
-Each line on standard input names what to start: ``ingest_ticks`` is the command,
-``careless`` an ingestor that commits its position first and the bars later, which
-is what must not be. The answer is the pid.
+Each line on standard input names what to start: ``ingest_ticks`` and ``roll_up_bars``
+are the commands, ``careless`` is an ingestor that commits its position first and the
+bars later, ``careless_rollup`` a rollup that takes the marks away first: what must not
+be. The answer is the pid.
 """
 
 import os
@@ -20,9 +21,11 @@ django.setup()
 from django.core.management import call_command  # noqa: E402 - needs the settings
 from django.db import transaction  # noqa: E402
 
+from marketdata import partitions  # noqa: E402
 from marketdata.ingest import flushing, ingestor  # noqa: E402
 from marketdata.ingest.shard import Shard  # noqa: E402
 from marketdata.ingest.store import Store  # noqa: E402
+from marketdata.rollups import bars, claiming, rolling  # noqa: E402
 
 
 def careless_flush(shard: Shard, store: Store, contracts: Any) -> flushing.Flushed:
@@ -41,7 +44,34 @@ def ingest_carelessly() -> None:
         ingest()
 
 
-CHILDREN = {"ingest_ticks": ingest, "careless": ingest_carelessly}
+def careless_batch(batch: int) -> rolling.Rolled:
+    with transaction.atomic():
+        claim = claiming.claim(batch)
+    if claim is None:
+        return rolling.Rolled()
+    time.sleep(0.02)
+    for kind in ("bars", "strike_bars"):
+        partitions.ensure(f"intraday_{kind}", claim.months)
+        partitions.ensure(f"longer_{kind}", claim.beginnings)
+    return rolling.Rolled(claim.minutes, bars.roll(claim.hours))
+
+
+def roll_up() -> None:
+    every = ("--every", "0.02", "--batch", "40")
+    call_command("roll_up_bars", *every, stdout=sys.stderr)
+
+
+def roll_up_carelessly() -> None:
+    with mock.patch.object(rolling, "roll_batch", careless_batch):
+        roll_up()
+
+
+CHILDREN = {
+    "ingest_ticks": ingest,
+    "careless": ingest_carelessly,
+    "roll_up_bars": roll_up,
+    "careless_rollup": roll_up_carelessly,
+}
 
 
 def main() -> None:

@@ -44,7 +44,7 @@ def gap(db: None) -> BarGap:
     )
 
 
-def no_rest(seconds: float) -> None:
+def no_rest() -> None:
     return None
 
 

@@ -41,7 +41,7 @@ def test_the_page_hands_its_script_what_to_draw(
         "ticker": "NSE:ACME",
         "timezone": "Asia/Kolkata",
         "precision": 2,
-        "resolutions": ["1", "3", "5", "10", "15", "30", "60", "1D", "1W", "1M"],
+        "resolutions": ["1", "2", "3", "5", "10", "15", "30", "60", "1D", "1W", "1M"],
         "historyUrl": "/udf/history",
         "lastTickAt": at.timestamp(),
     }

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management import call_command
 
 from marketdata import demo
-from marketdata.imports.instruments import COLUMNS
+from marketdata.imports.instruments.kite import COLUMNS
 from marketdata.management.commands import load_demo_market
 from marketdata.models import DirtyBucket, Instrument, MinuteBar
 from marketdata.ticker import Candle, TickerRefused, TickerUnavailable

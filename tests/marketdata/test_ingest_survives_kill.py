@@ -65,12 +65,14 @@ class Nursery:
         )
         self._pids: list[int] = []
 
-    def start(self) -> None:
+    def start(self) -> int:
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(f"{self._kind}\n".encode())
         self._process.stdin.flush()
-        self._pids.append(int(self._process.stdout.readline()))
+        pid = int(self._process.stdout.readline())
+        self._pids.append(pid)
+        return pid
 
     def kill(self, pid: int) -> None:
         os.kill(pid, signal.SIGKILL)

@@ -238,7 +238,7 @@ def test_a_trimmed_stream_is_a_gap_that_history_repairs(
     assert differences(expected, finished(stored_bars("DEMO"), clock_at)) != []
 
     with contextlib.closing(Ticker([simulator[2]])) as ticker:
-        assert repair_due(ticker, lambda seconds: None) == len(keys)
+        assert repair_due(ticker, lambda: None) == len(keys)
 
     assert not BarGap.objects.open().exists()
     found = finished(stored_bars("DEMO"), clock_at)

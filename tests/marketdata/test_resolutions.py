@@ -16,7 +16,7 @@ def test_a_resolution_is_known_by_its_name_and_its_short_name(name: str, code: s
 
 @pytest.mark.parametrize(
     "name",
-    ["", "0", "2", "05", "7", "1S", "5S", "1T", "d", "1m", "1.0", " 1", "-1", "\uff11"],
+    ["", "0", "4", "05", "7", "1S", "5S", "1T", "d", "1m", "1.0", " 1", "-1", "\uff11"],
 )
 def test_a_name_nobody_knows_is_never_read_as_another(name: str):
     with pytest.raises(UnknownResolutionError):

@@ -17,7 +17,18 @@ from tests.marketdata.builders import (
     make_instrument,
 )
 
-RESOLUTIONS = ["1", "3", "5", "10", "15", "30", "60", "1D", "1W", "1M"]
+ADDRESSES = [
+    "config",
+    "time",
+    "symbols",
+    "search",
+    "history",
+    "marks",
+    "timescale_marks",
+    "quotes",
+    "symbol_info",
+]
+RESOLUTIONS = ["1", "2", "3", "5", "10", "15", "30", "60", "1D", "1W", "1M"]
 
 
 def symbol(asha: Client, name: str) -> dict[str, object]:
@@ -51,7 +62,7 @@ def test_a_stock_is_described_in_full(asha: Client, acme: Instrument):
         "has_intraday": True,
         "has_daily": True,
         "has_weekly_and_monthly": True,
-        "intraday_multipliers": ["1", "3", "5", "10", "15", "30", "60"],
+        "intraday_multipliers": ["1", "2", "3", "5", "10", "15", "30", "60"],
         "supported_resolutions": RESOLUTIONS,
         "volume_precision": 0,
         "visible_plots_set": "ohlcv",
@@ -258,8 +269,8 @@ def test_the_config_promises_what_there_is(asha: Client, acme: Instrument):
     assert asha.get("/udf/config").json() == {
         "supports_search": True,
         "supports_group_request": False,
-        "supports_marks": False,
-        "supports_timescale_marks": False,
+        "supports_marks": True,
+        "supports_timescale_marks": True,
         "supports_time": True,
         "supported_resolutions": RESOLUTIONS,
         "exchanges": [
@@ -285,7 +296,7 @@ def test_the_time_is_now_in_seconds(asha: Client):
     assert before <= int(response.content) <= before + 5
 
 
-@pytest.mark.parametrize("name", ["config", "time", "symbols", "search", "history"])
+@pytest.mark.parametrize("name", ADDRESSES)
 def test_nobody_asks_without_being_known(client: Client, db: None, name: str):
     response = client.get(f"/udf/{name}")
 
@@ -293,7 +304,7 @@ def test_nobody_asks_without_being_known(client: Client, db: None, name: str):
     assert response.json() == {"s": "error", "errmsg": "log in, or send an API key"}
 
 
-@pytest.mark.parametrize("name", ["config", "time", "symbols", "search", "history"])
+@pytest.mark.parametrize("name", ADDRESSES)
 def test_a_question_is_a_get(asha: Client, name: str):
     response = asha.post(f"/udf/{name}")
 

@@ -20,7 +20,7 @@ from tests.marketdata.builders import (
     save_bars,
 )
 from tradingsite.models import Process
-from tradingsite.views.desk import spark
+from tradingsite.pages import spark
 
 NOON = "2026-01-06T12:00:00"
 

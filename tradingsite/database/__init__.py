@@ -3,7 +3,9 @@
 Rules: a pool only in web processes, no persistent connections, safe behind a
 transaction-pooling PgBouncer (no prepared statements, no server-side cursors, no
 session locks). The engine is ``tradingsite.database`` (see ``base``): Django's
-own, with a slow-query log and the request's deadline on every statement.
+own, with a slow-query log and the request's deadline on every statement; for
+TimescaleDB it is that of django-timescaledb, which stands on ours
+(``TIMESCALE_DB_BACKEND_BASE``) and only adds the extension to a new database.
 
 Time limits reach the server as start-up options. A PgBouncer in front must be
 told ``ignore_startup_parameters = options`` and then the roles carry them
@@ -11,11 +13,17 @@ told ``ignore_startup_parameters = options`` and then the roles carry them
 """
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+# What DATABASE_ENGINE may say.
+ENGINES = {
+    "postgresql": "tradingsite.database",
+    "timescale": "timescale.db.backends.postgresql",
+}
 CONNECT_TIMEOUT_S = 3
 WAITING_PER_CONNECTION = 4
 
@@ -55,9 +63,23 @@ def time_limits(process_kind: str, *, request_timeout_s: int) -> TimeLimits:
     return PROCESS_LIMITS
 
 
+def engine_named(name: str) -> str:
+    """Return the path of the engine that DATABASE_ENGINE names."""
+    if name not in ENGINES:
+        raise ImproperlyConfigured(
+            f"DATABASE_ENGINE must be {' or '.join(ENGINES)}, not {name!r}."
+        )
+    if name == "timescale" and find_spec("timescale") is None:
+        raise ImproperlyConfigured(
+            "DATABASE_ENGINE=timescale needs the package django-timescaledb."
+        )
+    return ENGINES[name]
+
+
 def database_settings(
     url: str,
     *,
+    engine: str = ENGINES["postgresql"],
     pool_max: int = 0,
     pool_timeout_s: float = 2,
     limits: TimeLimits = COMMAND_LIMITS,
@@ -82,7 +104,7 @@ def database_settings(
     if pool_max:
         options["pool"] = pool_settings(pool_max, pool_timeout_s)
     return {
-        "ENGINE": "tradingsite.database",
+        "ENGINE": engine,
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),

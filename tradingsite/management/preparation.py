@@ -33,6 +33,9 @@ def prepare(say: Say, *, demo: list[str], awaited: list[str]) -> None:
         migrate()
     with timed(say, "static files are collected"):
         collect_static_files()
+    for command in settings.PREPARATIONS:
+        with timed(say, f"{command} is done"):
+            call_command(command, verbosity=0)
     for url in awaited:
         with timed(say, f"{url} answers"):
             await_answer(url)

@@ -36,6 +36,7 @@ def serving(addresses: Addresses) -> list[Program]:
     return [
         program("web", web(addresses), is_ready=lambda: is_live(addresses.port)),
         program("ingestor", manage("ingest_ticks")),
+        program("gaps", manage("fill_gaps")),
         program("outbox", manage("deliver_outbox")),
         program("worker", celery("worker")),
         program("beat", celery("beat", "--pidfile=")),

@@ -54,12 +54,36 @@ def compact(value: int | None) -> str:
 
 
 @register.filter
+def change(value: int | None) -> str:
+    """Write a change of a quantity shortly, with its sign: +12.4 L."""
+    if value is None:
+        return ABSENT
+    written = compact(abs(value))
+    return f"{MINUS}{written}" if value < 0 else f"+{written}" if value else written
+
+
+@register.filter
+def percent(value: float | None, decimals: int = 2) -> str:
+    """Write a fraction as a percentage: 0.1708 as 17.08 %."""
+    return ABSENT if value is None else f"{price(100 * value, decimals)} %"
+
+
+@register.filter
 def clock(value: datetime | None) -> str:
     """Write the time of day as the desk's clock shows it."""
     if value is None:
         return ABSENT
     local = timezone.localtime(value, ZoneInfo(settings.DISPLAY_TIME_ZONE))
     return local.strftime("%H:%M:%S")
+
+
+@register.filter
+def moment(value: datetime | None) -> str:
+    """Write a day and a minute of the desk's clock: 23 Nov 10:15."""
+    if value is None:
+        return ABSENT
+    local = timezone.localtime(value, ZoneInfo(settings.DISPLAY_TIME_ZONE))
+    return f"{local.day} {local:%b %H:%M}"
 
 
 @register.simple_tag

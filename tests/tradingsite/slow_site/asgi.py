@@ -1,13 +1,15 @@
-"""The site as the product serves it; ``CONTROL=no limits`` serves Django bare."""
+"""The site as the product serves it; a CONTROL takes away what stands before Django."""
 
 import os
 
 from django.core.asgi import get_asgi_application
 
 from tradingsite.asgi import make_application
+from tradingsite.limits import Limits
 
-application = (
-    get_asgi_application()
-    if os.environ.get("CONTROL") == "no limits"
-    else make_application()
-)
+CONTROLS = {
+    "no limits": get_asgi_application,
+    "no short way": lambda: Limits(get_asgi_application()),
+}
+
+application = CONTROLS.get(os.environ.get("CONTROL", ""), make_application)()

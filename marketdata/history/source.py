@@ -4,9 +4,10 @@ A bar belongs to a range when its own time ``t`` does: ``start <= t < end``. It 
 always whole, so the same bar reads the same in every answer. ``t`` is the open of an
 intraday bar, and 00:00 UTC of the (first) trading day of a longer one.
 
-Minute bars are the truth. Larger ones are computed from them here, in PostgreSQL,
-intraday ones anchored to the session of their day. PostgreSQL also writes the
-columns as text: an answer is then a join of strings and costs Python no row.
+Minute bars are the truth. Larger ones come from the rollups, except those that hold a
+minute which is not rolled up yet: these are made of their minutes, in the same query
+(``rollups.reading``). PostgreSQL also writes the columns as text: an answer is then a
+join of strings and costs Python no row.
 """
 
 from dataclasses import dataclass
@@ -15,17 +16,22 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection
+from django.utils import timezone
 
 from marketdata.models import Instrument
 from marketdata.resolutions import MINUTE, Resolution, Unit
+from marketdata.rollups import reading
 
 # An answer holds at most this many bars, the newest of its range.
 MAX_BARS = 10_000
-# A larger bar is computed from at most so many minute bars, the newest of the range;
-# the bar that this limit would cut in two is left out.
+# At most so many dirty minutes are looked at, the newest of the range; the bar that
+# this limit would cut in two is left out, and what is older.
 MAX_SOURCE_BARS = 500_000
 # No bar is asked for outside 1970 to 2100; a wider range is narrowed to that.
 EARLIEST, LATEST = 0, 4_102_444_800
+# A session of six hours and a quarter on five days of seven, some holidays among them.
+USUAL_STRETCH = 6
+LONGEST_HOLIDAY_S = 10 * 86_400
 _MOST_MINUTES = {Unit.DAY: 1440, Unit.WEEK: 7 * 1440, Unit.MONTH: 31 * 1440}
 
 
@@ -67,72 +73,6 @@ WITH bars AS (
 )
 """
 
-# The minutes that larger bars are made of, and the first minute past the limit.
-_MINUTES = """
-WITH past_limit AS (
-    SELECT opened_at FROM minute_bars
-    WHERE instrument_id = %(instrument)s
-      AND opened_at >= %(source_start)s AND opened_at < %(source_end)s
-    ORDER BY opened_at DESC OFFSET %(source_limit)s LIMIT 1
-), minutes AS (
-    SELECT opened_at, high, low, volume,
-           (opened_at AT TIME ZONE %(zone)s)::date AS day
-    FROM minute_bars
-    WHERE instrument_id = %(instrument)s
-      AND opened_at >= %(source_start)s AND opened_at < %(source_end)s
-      AND opened_at >= coalesce((SELECT opened_at FROM past_limit), '-infinity')
-)
-"""
-
-# An intraday bar counts from the session's open on its day; a day without hours
-# from midnight.
-_INTRADAY_BUCKETS = """
-, opens AS MATERIALIZED (
-    SELECT day, extract(epoch FROM (day + coalesce(
-        (SELECT opens_at FROM marketdata_holiday
-         WHERE exchange_id = %(exchange)s AND marketdata_holiday.day = days.day),
-        (SELECT opens_at FROM marketdata_sessionhours
-         WHERE exchange_id = %(exchange)s AND segment IN ('', %(segment)s)
-           AND weekday = extract(isodow FROM days.day) - 1
-           AND valid_from <= days.day AND coalesce(valid_to, 'infinity') >= days.day
-         ORDER BY segment DESC, valid_from DESC LIMIT 1),
-        '00:00'
-    )) AT TIME ZONE %(zone)s)::bigint AS opened
-    FROM (SELECT DISTINCT day FROM minutes) AS days
-), buckets AS (
-    SELECT opened + floor((extract(epoch FROM opened_at) - opened) / %(size)s)::bigint
-               * %(size)s AS t,
-           min(opened_at) AS first_at, max(opened_at) AS last_at,
-           max(high) AS high, min(low) AS low, sum(volume) AS volume
-    FROM minutes JOIN opens USING (day)
-    GROUP BY 1
-)
-"""
-
-_LONGER_BUCKETS = """
-, buckets AS (
-    SELECT extract(epoch FROM min(day))::bigint AS t,
-           min(opened_at) AS first_at, max(opened_at) AS last_at,
-           max(high) AS high, min(low) AS low, sum(volume) AS volume
-    FROM minutes
-    GROUP BY date_trunc(%(unit)s, day::timestamp)
-)
-"""
-
-_BARS_OF_BUCKETS = """
-, bars AS (
-    SELECT t, first.open, buckets.high, buckets.low, last.close, buckets.volume
-    FROM buckets
-    JOIN minute_bars AS first
-      ON first.instrument_id = %(instrument)s AND first.opened_at = first_at
-    JOIN minute_bars AS last
-      ON last.instrument_id = %(instrument)s AND last.opened_at = last_at
-    WHERE first_at > coalesce((SELECT opened_at FROM past_limit), '-infinity')
-)
-"""
-_INTRADAY_BARS = _MINUTES + _INTRADAY_BUCKETS + _BARS_OF_BUCKETS
-_LONGER_BARS = _MINUTES + _LONGER_BUCKETS + _BARS_OF_BUCKETS
-
 
 def between(
     instrument: Instrument, resolution: Resolution, start: int, end: int
@@ -144,9 +84,25 @@ def between(
 def newest(
     instrument: Instrument, resolution: Resolution, end: int, count: int
 ) -> Columns:
-    """Return the ``count`` newest bars with ``t < end``, at most MAX_BARS."""
+    """Return the ``count`` newest bars with ``t < end``, at most MAX_BARS.
+
+    They are looked for where they usually are, and only then in the whole history:
+    what a question costs must not grow with the years that are stored.
+    """
     limit = min(count, MAX_BARS)
+    if resolution.is_intraday:
+        near = _near(resolution, end, limit)
+        found = _ask(instrument, resolution, start=near, end=end, limit=limit)
+        if found.count == limit:
+            return found
     return _ask(instrument, resolution, start=EARLIEST, end=end, limit=limit)
+
+
+def _near(resolution: Resolution, end: int, limit: int) -> int:
+    """Return since when a market of short days has usually brought ``limit`` bars."""
+    now = int(timezone.now().timestamp())
+    usual = limit * resolution.minutes * 60 * USUAL_STRETCH
+    return min(end, now) - usual - LONGEST_HOLIDAY_S
 
 
 def _ask(
@@ -166,8 +122,10 @@ def _ask(
     parameters |= _source(resolution, zone, start=start, end=end, limit=limit)
     if resolution.is_intraday:
         parameters |= _session(instrument, resolution)
-        return _fetch(_INTRADAY_BARS, parameters)
-    return _fetch(_LONGER_BARS, parameters)
+        return _fetch(reading.INTRADAY, parameters)
+    if resolution.unit is Unit.DAY:
+        return _fetch(reading.DAYS, parameters)
+    return _fetch(reading.WEEKS_AND_MONTHS, parameters)
 
 
 def _fetch(bars: str, parameters: dict[str, Any]) -> Columns:
@@ -181,14 +139,17 @@ def _source(
 ) -> dict[str, Any]:
     """Return which minute bars can be part of a bar in the range."""
     first, last = datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC)
+    first_on = resolution.first_day(first.date())
+    after_on = resolution.day_after(last.date())
     if resolution.is_intraday:
         last += timedelta(minutes=resolution.minutes)
         most = resolution.minutes
     else:
-        first = _midnight(resolution.first_day(first.date()), zone)
-        last = _midnight(resolution.day_after(last.date()), zone)
+        first, last = _midnight(first_on, zone), _midnight(after_on, zone)
         most = _MOST_MINUTES[resolution.unit]
     return {
+        "first_on": first_on,
+        "after_on": after_on,
         "source_start": first,
         "source_end": last,
         # One bar more: the last minutes may belong to a bar that begins at the end.
@@ -202,7 +163,8 @@ def _session(instrument: Instrument, resolution: Resolution) -> dict[str, Any]:
     return {
         "exchange": instrument.exchange_id,
         "segment": instrument.segment,
-        "size": resolution.minutes * 60,
+        "size": f"{resolution.minutes} minutes",
+        "minutes": resolution.minutes,
     }
 
 

@@ -14,6 +14,7 @@ _SIMILAR = 6
 # Code, label and title of each button.
 _BUTTONS = [
     ("1", "1m", "1 minute"),
+    ("2", "2m", "2 minutes"),
     ("3", "3m", "3 minutes"),
     ("5", "5m", "5 minutes"),
     ("10", "10m", "10 minutes"),

@@ -1,0 +1,83 @@
+"""Who may take the short way: requests like one that has just been let in."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tradingsite.limits import ID_HEADER, Message, Scope, Send
+
+# With the age of a look in mind: what is revoked or changed is felt within a second.
+ADMITTED_S = 0.9
+RENEWED_S = 0.5
+# Headers that both ways answer alike. What the others say is for documents: whether
+# they may be framed, who opened them, what a link from them tells.
+NAMED_HEADERS = {
+    b"content-type",
+    b"cache-control",
+    b"vary",
+    b"x-content-type-options",
+    b"strict-transport-security",
+}
+
+Headers = list[tuple[bytes, bytes]]
+Look = tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class Admission:
+    """What the long way answered to requests that look like this one."""
+
+    since: float
+    headers: Headers
+    # Who asked, for the log.
+    told: dict[str, Any]
+    # One of them is on the long way again, in good time for the others.
+    is_renewing: bool = False
+
+    def admits(self, now: float) -> bool:
+        """Tell whether a request may take the short way; one in a while may not."""
+        age_s = now - self.since
+        if age_s > ADMITTED_S:
+            return False
+        if age_s > RENEWED_S and not self.is_renewing:
+            self.is_renewing = True
+            return False
+        return True
+
+
+class Watched:
+    """The long way of one request: notes how it was answered."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._status = 0
+        self._headers: Headers = []
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            self._headers = list(message.get("headers", ()))
+        await self._send(message)
+
+    @property
+    def is_admitted(self) -> bool:
+        is_setting = any(name.lower() == b"set-cookie" for name, _ in self._headers)
+        return self._status == 200 and not is_setting
+
+    def admission(self, since: float, told: dict[str, Any]) -> Admission:
+        headers = [(name.lower(), value) for name, value in self._headers]
+        named = [pair for pair in headers if pair[0] in NAMED_HEADERS]
+        return Admission(since, named, told)
+
+
+def look_of(scope: Scope) -> tuple[Look, bytes]:
+    """Return what a request looks like, and the id that it offers for itself."""
+    client = scope.get("client")
+    address = client[0] if client else ""
+    headers = scope["headers"]
+    offered = b""
+    for name, value in headers:
+        if name == ID_HEADER:
+            offered = value
+    if offered:
+        headers = [pair for pair in headers if pair[0] != ID_HEADER]
+    return (address, scope.get("scheme"), tuple(headers)), offered

@@ -9,9 +9,16 @@ from bench import ground, report
 from bench.history import contest as history
 from bench.ingest import contest as ingest
 from bench.machine import Machine
+from bench.options import contest as options_contest
 from bench.report import Figure
+from bench.rollups import contest as rollups
 
-CONTESTS = {"ingest": ingest.run, "history": history.run}
+CONTESTS = {
+    "options": options_contest.run,
+    "ingest": ingest.run,
+    "history": history.run,
+    "rollups": rollups.run,
+}
 
 
 def measure(names: Sequence[str], machine: Machine, rounds: int) -> list[Figure]:

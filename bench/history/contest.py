@@ -2,31 +2,46 @@
 
 import contextlib
 import json
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bench import children, report
-from bench.children import Child
 from bench.ground import Ground
-from bench.history import data, load, wrk
+from bench.history import data, growth, load, servers, wrk
 from bench.history.load import Measured
+from bench.history.servers import Server
 from bench.machine import Machine, cpu_seconds
 from bench.report import Figure, ratios
-from tradingsite.embedded.ports import LOOPBACK, free_port
-from tradingsite.management import processes
+from tradingsite.embedded.ports import LOOPBACK
 
 CONNECTIONS = 16
 SECONDS = 3
-READY_WITHIN_S = 60
 COMPARED_SYMBOLS = 5
+# More questions than one process keeps answers to, asked in a circle.
+VARIATIONS = 200
+LIMIT = "constant bytes"
 ORIGINAL, ORIGINAL_WHOLE = "original", "original + 4 middlewares"
-PRODUCT = "product"
+ORIGINAL_CACHED = "original, cached bytes"
+CACHED, FRAGMENTS, VIEW = "product, cached", "product, fragments", "product, the view"
+FROM_REDIS, FROM_POSTGRES = "product, from Redis", "product, from PostgreSQL"
+NAMES = (
+    LIMIT, ORIGINAL, ORIGINAL_WHOLE, ORIGINAL_CACHED, CACHED, FRAGMENTS, FROM_REDIS,
+    FROM_POSTGRES, VIEW,
+)  # fmt: skip
+# What is compared, and the least that is asked of it for 375 and for 5,000 bars.
+COMPARED: tuple[tuple[str, str, Mapping[int, float]], ...] = (
+    (CACHED, LIMIT, {375: 0.85, 5000: 0.85}),
+    (CACHED, ORIGINAL_CACHED, {375: 3, 5000: 3}),
+    (FRAGMENTS, ORIGINAL, {375: 5, 5000: 15}),
+    (FRAGMENTS, ORIGINAL_WHOLE, {}),
+    (FROM_REDIS, ORIGINAL, {}),
+    (FROM_POSTGRES, ORIGINAL, {}),
+    (VIEW, ORIGINAL, {}),
+)
 
 Results = dict[tuple[str, int], list["Result"]]
+Servers = Mapping[str, Server]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,78 +53,79 @@ class Result:
     p99_s: float
 
 
-@dataclass(frozen=True)
-class Contestant:
-    """A server that runs, and how it is asked for bars."""
-
-    name: str
-    port: int
-    child: Child
-    path: str
-    headers: dict[str, str]
-
-    def paths(self, bars: int) -> list[str]:
-        """Return one question per symbol, each for ``bars`` bars."""
-        start, end = data.span(bars)
-        return [
-            self.path.format(symbol=symbol) + f"&from={start}&to={end}"
-            for symbol in data.symbols()
-        ]
-
-    def asked(self, path: str) -> bytes:
-        url = f"http://{LOOPBACK}:{self.port}{path}"
-        question = urllib.request.Request(url, headers=self.headers)
-        with urllib.request.urlopen(question, timeout=10) as answer:  # noqa: S310 - http
-            body: bytes = answer.read()
-            return body
-
-    def is_ready(self) -> bool:
-        try:
-            return bool(self.asked(self.paths(1)[0]))
-        except urllib.error.HTTPError as error:
-            raise self.child.failure(f"answered {error.code}") from error
-        except OSError:
-            return False
-
-    def measured(self, bars: int, seconds: int) -> Result:
-        """Put it under load for ``seconds``."""
-        before = cpu_seconds(self.child.pid)
-        measured = _loaded(self, bars, seconds)
-        used_s = cpu_seconds(self.child.pid) - before
-        return Result(measured.per_second, used_s / measured.requests, measured.p99_s)
-
-
 def run(ground: Ground, machine: Machine, rounds: int) -> list[Figure]:
     """Start the servers, see that they agree, load them in turn, report."""
-    market = children.run(children.module("bench.market", "history"), _web(ground))
+    market = children.run(
+        children.module("bench.market", "history"), servers.web(ground)
+    )
+    api_key = json.loads(market)["api_key"]
     with ground.connect() as connection:
         data.fill(connection)
-    with _contestants(ground, machine, json.loads(market)["api_key"]) as contestants:
-        agree(contestants)
-        return figures(_rounds(contestants, rounds))
-
-
-def agree(contestants: Sequence[Contestant]) -> None:
-    """Refuse to compare servers that do not answer the same bars."""
+    results: Results = {}
     for bars in data.RANGES:
-        asked = [one.paths(bars)[:COMPARED_SYMBOLS] for one in contestants]
-        for paths in zip(*asked, strict=True):
-            answers = [
-                _bars(one.asked(path))
-                for one, path in zip(contestants, paths, strict=True)
-            ]
-            if len(answers[0]["t"]) != bars or any(a != answers[0] for a in answers):
-                raise AssertionError(f"The servers answer {paths} differently.")
+        with contextlib.ExitStack() as stack:
+            started = _started(stack, ground, machine, api_key, bars)
+            agree(started, bars)
+            _rounds(started, bars, rounds, results)
+    return figures(results) + growth.figures(ground, machine, api_key, rounds)
+
+
+def _started(
+    stack: contextlib.ExitStack,
+    ground: Ground,
+    machine: Machine,
+    api_key: str,
+    bars: int,
+) -> dict[str, Server]:
+    kinds = {
+        LIMIT: servers.LIMIT,
+        ORIGINAL: servers.ORIGINAL,
+        ORIGINAL_WHOLE: servers.ORIGINAL_WHOLE,
+        ORIGINAL_CACHED: servers.ORIGINAL_CACHED,
+        CACHED: servers.CACHED,
+        FRAGMENTS: servers.FRAGMENTS,
+        FROM_REDIS: servers.from_redis(bars),
+        FROM_POSTGRES: servers.from_postgres(bars),
+        VIEW: servers.VIEW,
+    }
+    return {
+        name: stack.enter_context(servers.running(kind, ground, machine, api_key))
+        for name, kind in kinds.items()
+    }
+
+
+def agree(started: Servers, bars: int) -> None:
+    """Refuse to compare servers that do not answer the same bars."""
+    for place in range(COMPARED_SYMBOLS):
+        answers = {
+            name: _bars(server.asked(server.paths(bars)[place]))
+            for name, server in started.items()
+            if name != LIMIT
+        }
+        first = answers[ORIGINAL]
+        if len(first["t"]) != bars or any(a != first for a in answers.values()):
+            raise AssertionError(f"The servers answer {bars} bars differently.")
+    limit = started[LIMIT]
+    prepared = limit.paths(bars)[0].replace("/history", "/prepare", 1)
+    if _bars(limit.asked(prepared)) != _bars(
+        started[ORIGINAL].asked(started[ORIGINAL].paths(bars)[0])
+    ):
+        raise AssertionError("The constant bytes are not those bars.")
 
 
 def figures(results: Results) -> list[Figure]:
     """Return requests a second and CPU, and the product's as ratios to its peers."""
     found: list[Figure] = []
     for bars in data.RANGES:
-        for name in (ORIGINAL, ORIGINAL_WHOLE, PRODUCT):
+        for name in NAMES:
             found += _own(name, bars, results[name, bars])
-        for peer in (ORIGINAL, ORIGINAL_WHOLE):
-            found += _compared(bars, results[PRODUCT, bars], peer, results[peer, bars])
+        for product, peer, targets in COMPARED:
+            found += _compared(
+                f"history {bars} bars, {product} / {peer}",
+                results[product, bars],
+                results[peer, bars],
+                targets.get(bars),
+            )
     return found
 
 
@@ -128,112 +144,66 @@ def _own(name: str, bars: int, results: list[Result]) -> list[Figure]:
             "ms/req",
             "/proc of the server process",
         ),
+        Figure(
+            f"{what}: p99",
+            tuple(one.p99_s * 1000 for one in results),
+            "ms",
+            "at saturation",
+        ),
     ]
 
 
 def _compared(
-    bars: int, product: list[Result], peer: str, original: list[Result]
+    what: str, product: list[Result], peer: list[Result], target: float | None
 ) -> list[Figure]:
     how = "per round"
-    what = f"history {bars} bars, product / {peer}"
     return [
         Figure(
             f"{what}: requests",
-            ratios([p.per_second for p in product], [o.per_second for o in original]),
+            ratios([p.per_second for p in product], [o.per_second for o in peer]),
             "x",
             how,
+            target,
         ),
         Figure(
             f"{what}: CPU saved",
-            ratios([o.cpu_s for o in original], [p.cpu_s for p in product]),
+            ratios([o.cpu_s for o in peer], [p.cpu_s for p in product]),
             "x",
             how,
         ),
     ]
 
 
-def _rounds(contestants: Sequence[Contestant], rounds: int) -> Results:
-    for one in contestants:
-        one.measured(data.RANGES[0], 1)
-    results: Results = {}
+def _rounds(started: Servers, bars: int, rounds: int, results: Results) -> None:
+    for server in started.values():
+        _loaded(server, bars, 1)
     for _ in range(rounds):
-        for bars in data.RANGES:
-            for one in contestants:
-                measured = one.measured(bars, SECONDS)
-                results.setdefault((one.name, bars), []).append(measured)
-                report.progress(
-                    f"{one.name}, {bars} bars: {measured.per_second:,.0f} requests/s"
-                )
-    return results
+        for name, server in started.items():
+            result = measured(server, bars, SECONDS)
+            results.setdefault((name, bars), []).append(result)
+            report.progress(
+                f"{name}, {bars} bars: {result.per_second:,.0f} requests/s, "
+                f"{result.cpu_s * 1e6:,.0f} us CPU"
+            )
 
 
-def _loaded(one: Contestant, bars: int, seconds: int) -> Measured:
-    paths = one.paths(bars)
+def measured(server: Server, bars: int, seconds: int) -> Result:
+    """Put it under load for ``seconds``."""
+    before = cpu_seconds(server.child.pid)
+    found = _loaded(server, bars, seconds)
+    used_s = cpu_seconds(server.child.pid) - before
+    return Result(found.per_second, used_s / found.requests, found.p99_s)
+
+
+def _loaded(server: Server, bars: int, seconds: int) -> Measured:
+    paths = server.paths(bars, VARIATIONS if server.kind.is_varied else 1)
     if wrk.is_installed():
         return wrk.run(
-            one.port, paths, one.headers, connections=CONNECTIONS, seconds=seconds
+            server.port, paths, server.headers, connections=CONNECTIONS, seconds=seconds
         )
-    headers = {"Host": f"{LOOPBACK}:{one.port}", **one.headers}
+    headers = {"Host": f"{LOOPBACK}:{server.port}", **server.headers}
     requests = [load.request(path, headers) for path in paths]
-    return load.run(one.port, requests, connections=CONNECTIONS, seconds=seconds)
-
-
-@contextlib.contextmanager
-def _contestants(
-    ground: Ground, machine: Machine, api_key: str
-) -> Iterator[list[Contestant]]:
-    environment = _web(ground)
-    key = {"Authorization": f"Bearer {api_key}"}
-    peer = "/history?symbol={symbol}&resolution=1"
-    ours = "/udf/history?symbol=DEMO:{symbol}&resolution=1"
-    with contextlib.ExitStack() as stack:
-
-        def started(
-            name: str,
-            command: Callable[[int], list[str]],
-            path: str,
-            headers: dict[str, str],
-            **more: str,
-        ) -> Contestant:
-            port = free_port()
-            child = Child(command(port), environment | more, machine)
-            stack.enter_context(child)
-            contestant = Contestant(name, port, child, path, headers)
-            _wait_for(contestant)
-            return contestant
-
-        yield [
-            started(ORIGINAL, _original, peer, {}),
-            started(ORIGINAL_WHOLE, _original, peer, {}, MIDDLEWARES="1"),
-            started(PRODUCT, _product, ours, key),
-        ]
-
-
-def _wait_for(contestant: Contestant) -> None:
-    deadline = time.monotonic() + READY_WITHIN_S
-    while not contestant.is_ready():
-        if time.monotonic() > deadline or not contestant.child.is_alive():
-            raise contestant.child.failure("did not become ready")
-        time.sleep(0.1)
-
-
-def _original(port: int) -> list[str]:
-    return [
-        *children.module("uvicorn", "bench.history.original:app"),
-        *("--host", LOOPBACK, "--port", str(port), "--no-access-log"),
-        *("--loop", "uvloop", "--http", "httptools", "--log-level", "warning"),
-    ]
-
-
-def _product(port: int) -> list[str]:
-    """Return the command with which the site itself starts its web process."""
-    return processes.web(processes.Addresses(LOOPBACK, port, simulator_port=0))
-
-
-def _web(ground: Ground) -> dict[str, str]:
-    return ground.environment(
-        TRADINGSITE_PROCESS="web", TRADINGSITE_PROCESS_NAME="web", WEB_PROCESSES="1"
-    )
+    return load.run(server.port, requests, connections=CONNECTIONS, seconds=seconds)
 
 
 def _bars(body: bytes) -> dict[str, Any]:

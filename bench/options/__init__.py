@@ -1,0 +1,1 @@
+"""Volatility and greeks of a chain: the product beside one option at a time."""

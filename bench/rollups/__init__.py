@@ -1,0 +1,1 @@
+"""Minutes to larger bars: a whole day of a market at once."""

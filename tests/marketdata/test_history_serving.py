@@ -230,6 +230,7 @@ def test_another_process_finds_the_fragments_in_redis(
     make_minutes(acme, "2025-11-21 09:15", 10)
     query = f"symbol=ACME&resolution=5&to={epoch('2025-11-22 00:00')}&countback=10"
     first = Desk().ask(query, NOW)
+    assert first is not None
     # Beneath the notice of every trigger: only what is kept can answer as before.
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         keys = list(client.scan_iter(f"{settings.REDIS_PREFIX}:history:*"))

@@ -12,9 +12,10 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import F
 
 from marketdata.calendars import calendars
-from marketdata.models import Instrument
+from marketdata.models import Instrument, SessionGap
 from marketdata.models.instruments import FO_STOCKS
 from marketdata.sessions import ONE_DAY, SEARCHED_DAYS, Calendar, Session
 from tradingsite import claims
@@ -125,7 +126,9 @@ ON CONFLICT (instrument_id, day) DO UPDATE
 class Surveyor:
     """Looks at the sessions of the last days, again and again, at little cost.
 
-    A day that is over is looked at once an hour: a file may have been imported.
+    A day that is over is looked at once an hour: a file may have been imported. When
+    bars of it are removed, the database puts its sessions back to their beginning, and
+    it is looked at again at once.
     """
 
     def __init__(self) -> None:
@@ -137,6 +140,7 @@ class Surveyor:
         if self._forget_at is None or now >= self._forget_at:
             self._finished.clear()
             self._forget_at = now + REMEMBERED
+        self._finished -= _put_back()
         found = 0
         segments = _segments()
         for code, calendar in calendars(segments).items():
@@ -258,6 +262,14 @@ def _survey(
     with connection.cursor() as cursor:
         cursor.execute(SURVEY, parameters)
         return int(cursor.rowcount)
+
+
+def _put_back() -> set[tuple[str, datetime.date]]:
+    """Return the days of exchanges on which a session is to be looked at anew."""
+    sessions = SessionGap.objects.filter(
+        surveyed_until=F("opens_at"), instrument__is_active=True
+    )
+    return set(sessions.values_list("instrument__exchange_id", "day"))
 
 
 def _segments() -> dict[str, set[str]]:

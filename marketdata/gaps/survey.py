@@ -23,7 +23,8 @@ from tradingsite import claims
 # A minute is looked at when the one after it is over too: what trades by the minute
 # has then shown it, and the bar after a hole can be restated with it.
 SETTLED_AFTER = datetime.timedelta(seconds=90)
-# What may go minutes without a trade is asked for in bulk.
+# What may go minutes without a trade is asked for in bulk: every hour, or at once when
+# an hour's worth is missing already.
 PATIENCE = datetime.timedelta(hours=1)
 REMEMBERED = datetime.timedelta(hours=1)
 # What was newly asked for gets two hours at least.
@@ -105,6 +106,7 @@ SELECT id, %(day)s, opens_at, closes_at, until_at, stored, missing, '{}',
             ELSE 'never_fetched' END,
        priority, CASE WHEN is_lacking THEN %(now)s::timestamptz END, 0, 0, 0,
        CASE WHEN priority = 2 AND NOT is_lost AND closes_at > %(now)s
+                 AND cardinality(missing) * interval '1 minute' < %(patience)s
             THEN least(closes_at, %(now)s + %(patience)s) ELSE %(now)s END, ''
   FROM judged
  ORDER BY id

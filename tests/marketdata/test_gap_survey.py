@@ -188,22 +188,37 @@ def test_an_expired_contract_is_not_looked_at(acme: Instrument):
     assert not SessionGap.objects.exists()
 
 
-def test_scattered_minutes_of_an_option_wait_for_company(acme: Instrument):
-    option = make_instrument(
+def make_option(underlying: Instrument) -> Instrument:
+    return make_instrument(
         "ACME26NOV100CE",
         kind="option",
         expires_on="2026-11-30",
         strike=100,
         option_type="CE",
-        underlying=acme,
+        underlying=underlying,
     )
-    store(option, [0, 5])
 
-    look(NOON)
+
+def test_scattered_minutes_of_an_option_wait_for_company(acme: Instrument):
+    option = make_option(acme)
+    store(option, [0, 5])
+    early = ist("2026-11-23 09:45")
+
+    look(early)
 
     gap = gap_of(option)
     assert gap.priority == SessionGap.Priority.SPARSE
-    assert gap.next_attempt_at == NOON + datetime.timedelta(hours=1)
+    assert gap.next_attempt_at == early + datetime.timedelta(hours=1)
+
+
+def test_an_hours_worth_of_an_option_is_company_enough(acme: Instrument):
+    option = make_option(acme)
+    store(option, range(100, 160))
+
+    look(NOON)
+
+    assert len(gap_of(option).missing) >= 100
+    assert gap_of(option).next_attempt_at == NOON
 
 
 def test_a_day_costs_one_statement_however_many_instruments(acme: Instrument):

@@ -24,6 +24,7 @@ SHARES = [
     [
         "tests/timescale",
         "tests/marketdata/test_bar_versions.py",
+        "tests/marketdata/test_gap_survey.py",
         "tests/marketdata/test_rollups.py",
         "tests/marketdata/test_rollups_of_strikes.py",
         "tests/marketdata/test_verify_bars.py",

@@ -13,13 +13,16 @@ LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --universal 
 # Where this is set, each start of Django compiles a thousand files again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test lint bench chaos e2e load lock clean setup-run setup-dev
+.PHONY: run test lint bench chaos e2e timescale load lock clean setup-run setup-dev
 
 run: setup-run ## start everything; Ctrl-C stops it
 	@exec $(PYTHON) manage.py up
 
-test: setup-dev ## all tests, with the browser and with killed servers
-	$(PYTHON) -m pytest -m "" $(WORKERS)
+test: setup-dev ## all tests, with the browser, with killed servers and on TimescaleDB
+	@timescale=passed; $(PYTHON) -m tests.timescale || timescale=failed; \
+	echo '$(PYTHON) -m pytest -m "" $(WORKERS)'; \
+	$(PYTHON) -m pytest -m "" $(WORKERS) || exit; \
+	[ $$timescale = passed ] || { echo "The tests on TimescaleDB failed: see above." >&2; exit 1; }
 
 lint: setup-dev ## style, types, floors, templates, migrations, deployment checks
 	.venv/bin/ruff format --check .
@@ -39,6 +42,9 @@ chaos: setup-dev ## tests that kill, freeze and wipe servers and processes
 
 e2e: setup-dev ## tests that drive a real browser
 	$(PYTHON) -m pytest -m browser
+
+timescale: setup-dev ## tests of bars and rollups on a real TimescaleDB (needs Node)
+	$(PYTHON) -m tests.timescale
 
 load: setup-dev ## many clients at once, beside the original shape
 	$(PYTHON) -m bench history

@@ -3,8 +3,19 @@
 import datetime
 from dataclasses import dataclass
 
-from django.db.models import Case, Count, F, Func, IntegerField, Q, QuerySet, Sum, When
-from django.db.models.functions import Now
+from django.db.models import (
+    Case,
+    Count,
+    F,
+    Func,
+    IntegerField,
+    Q,
+    QuerySet,
+    Sum,
+    Value,
+    When,
+)
+from django.db.models.functions import Least, Now
 
 from marketdata.gaps.filling import LEASE
 from marketdata.models import SessionGap
@@ -96,12 +107,18 @@ def progress(chosen: Filter) -> list[Progress]:
 
 
 def repair_now(chosen: Filter) -> int:
-    """Let everything that is missing be asked for now, quiet minutes too."""
+    """Let everything that is missing be asked for now, quiet minutes too.
+
+    A whole map of it stands behind what somebody waits for by name.
+    """
     waiting = _chosen(chosen).lacking().filter(next_attempt_at__gt=Now())
     # What is being asked for at this moment is left to who asks.
     is_asked = Q(asked_at__isnull=False, next_attempt_at=F("asked_at") + LEASE)
+    priority = (
+        SessionGap.Priority.ASKED if chosen.symbol else SessionGap.Priority.STEADY
+    )
     return waiting.exclude(is_asked).update(
-        next_attempt_at=Now(), priority=SessionGap.Priority.ASKED
+        next_attempt_at=Now(), priority=Least(F("priority"), Value(priority))
     )
 
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import F
 
 from marketdata.calendars import calendars
-from marketdata.models import Instrument
+from marketdata.models import Instrument, SessionGap
 from marketdata.models.instruments import FO_STOCKS
 from marketdata.sessions import ONE_DAY, SEARCHED_DAYS, Calendar, Session
 from tradingsite import claims
@@ -22,7 +23,8 @@ from tradingsite import claims
 # A minute is looked at when the one after it is over too: what trades by the minute
 # has then shown it, and the bar after a hole can be restated with it.
 SETTLED_AFTER = datetime.timedelta(seconds=90)
-# What may go minutes without a trade is asked for in bulk.
+# What may go minutes without a trade is asked for in bulk: every hour, or at once when
+# an hour's worth is missing already.
 PATIENCE = datetime.timedelta(hours=1)
 REMEMBERED = datetime.timedelta(hours=1)
 # What was newly asked for gets two hours at least.
@@ -104,6 +106,7 @@ SELECT id, %(day)s, opens_at, closes_at, until_at, stored, missing, '{}',
             ELSE 'never_fetched' END,
        priority, CASE WHEN is_lacking THEN %(now)s::timestamptz END, 0, 0, 0,
        CASE WHEN priority = 2 AND NOT is_lost AND closes_at > %(now)s
+                 AND cardinality(missing) * interval '1 minute' < %(patience)s
             THEN least(closes_at, %(now)s + %(patience)s) ELSE %(now)s END, ''
   FROM judged
  ORDER BY id
@@ -125,7 +128,9 @@ ON CONFLICT (instrument_id, day) DO UPDATE
 class Surveyor:
     """Looks at the sessions of the last days, again and again, at little cost.
 
-    A day that is over is looked at once an hour: a file may have been imported.
+    A day that is over is looked at once an hour: a file may have been imported. When
+    bars of it are removed, the database puts its sessions back to their beginning, and
+    it is looked at again at once.
     """
 
     def __init__(self) -> None:
@@ -137,6 +142,7 @@ class Surveyor:
         if self._forget_at is None or now >= self._forget_at:
             self._finished.clear()
             self._forget_at = now + REMEMBERED
+        self._finished -= _put_back()
         found = 0
         segments = _segments()
         for code, calendar in calendars(segments).items():
@@ -258,6 +264,14 @@ def _survey(
     with connection.cursor() as cursor:
         cursor.execute(SURVEY, parameters)
         return int(cursor.rowcount)
+
+
+def _put_back() -> set[tuple[str, datetime.date]]:
+    """Return the days of exchanges on which a session is to be looked at anew."""
+    sessions = SessionGap.objects.filter(
+        surveyed_until=F("opens_at"), instrument__is_active=True
+    )
+    return set(sessions.values_list("instrument__exchange_id", "day"))
 
 
 def _segments() -> dict[str, set[str]]:

@@ -2,7 +2,9 @@
 
 A bar belongs to a range when its own time ``t`` does: ``start <= t < end``. It is
 always whole, so the same bar reads the same in every answer. ``t`` is the open of an
-intraday bar, and 00:00 UTC of the (first) trading day of a longer one.
+intraday bar, and 00:00 UTC of the (first) trading day of a longer one. East of
+Greenwich that instant comes hours after the day began: until then a range that ends
+now reaches to the open day all the same (``reach``).
 
 Minute bars are the truth. Larger ones come from the rollups, except those that hold a
 minute which is not rolled up yet: these are made of their minutes, in the same query
@@ -11,7 +13,7 @@ join of strings and costs Python no row.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -32,6 +34,8 @@ EARLIEST, LATEST = 0, 4_102_444_800
 # A session of six hours and a quarter on five days of seven, some holidays among them.
 USUAL_STRETCH = 6
 LONGEST_HOLIDAY_S = 10 * 86_400
+# Whose clock is so much behind ours still means now.
+CLOCKS_DIFFER_S = 60
 _MOST_MINUTES = {Unit.DAY: 1440, Unit.WEEK: 7 * 1440, Unit.MONTH: 31 * 1440}
 
 
@@ -98,6 +102,19 @@ def newest(
     return _ask(instrument, resolution, start=EARLIEST, end=end, limit=limit)
 
 
+def reach(resolution: Resolution, zone: tzinfo, end: int, now: float) -> int:
+    """Return ``end``, or just past the stamp of the open day when ``end`` means now.
+
+    Only while that stamp, 00:00 UTC of the day, is still to come in ``zone``. Who ends
+    a range at the stamp itself, as who pages backwards, is taken at his word.
+    """
+    if resolution.is_intraday or end < now - CLOCKS_DIFFER_S:
+        return end
+    today = datetime.fromtimestamp(now, zone).date()
+    stamp = int(datetime.combine(today, time(), UTC).timestamp())
+    return max(end, stamp + 1) if end != stamp else end
+
+
 def _near(resolution: Resolution, end: int, limit: int) -> int:
     """Return since when a market of short days has usually brought ``limit`` bars."""
     now = int(timezone.now().timestamp())
@@ -108,8 +125,10 @@ def _near(resolution: Resolution, end: int, limit: int) -> int:
 def _ask(
     instrument: Instrument, resolution: Resolution, *, start: int, end: int, limit: int
 ) -> Columns:
+    zone = ZoneInfo(instrument.exchange.timezone)
     start = min(max(start, EARLIEST), LATEST)
     end = min(max(end, EARLIEST), LATEST)
+    end = reach(resolution, zone, end, timezone.now().timestamp())
     parameters = {
         "instrument": instrument.pk,
         "start": start,
@@ -118,7 +137,6 @@ def _ask(
     }
     if resolution == MINUTE:
         return _fetch(_MINUTE_BARS, parameters)
-    zone = instrument.exchange.timezone
     parameters |= _source(resolution, zone, start=start, end=end, limit=limit)
     if resolution.is_intraday:
         parameters |= _session(instrument, resolution)
@@ -135,7 +153,7 @@ def _fetch(bars: str, parameters: dict[str, Any]) -> Columns:
 
 
 def _source(
-    resolution: Resolution, zone: str, *, start: int, end: int, limit: int
+    resolution: Resolution, zone: ZoneInfo, *, start: int, end: int, limit: int
 ) -> dict[str, Any]:
     """Return which minute bars can be part of a bar in the range."""
     first, last = datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC)
@@ -154,7 +172,7 @@ def _source(
         "source_end": last,
         # One bar more: the last minutes may belong to a bar that begins at the end.
         "source_limit": min((limit + 1) * most, MAX_SOURCE_BARS),
-        "zone": zone,
+        "zone": zone.key,
         "unit": resolution.unit.value,
     }
 
@@ -168,5 +186,5 @@ def _session(instrument: Instrument, resolution: Resolution) -> dict[str, Any]:
     }
 
 
-def _midnight(day: date, zone: str) -> datetime:
-    return datetime.combine(day, time(), ZoneInfo(zone))
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone)

@@ -89,15 +89,16 @@ def verify_all(instruments: Iterable[Instrument], span: Span) -> Iterator[Compar
     strikes: dict[tuple[Any, ...], Instrument] = {}
     for instrument in instruments:
         calendar = known[instrument.exchange_id]
-        yield _settled(partial(_compare, instrument, calendar, span))
+        yield settled(partial(_compare, instrument, calendar, span))
         if instrument.kind == Instrument.Kind.OPTION and instrument.underlying_id:
             strikes.setdefault(tuple(_strike_of(instrument).values()), instrument)
     for option in strikes.values():
         calendar = known[option.exchange_id]
-        yield _settled(partial(_compare_strike, option, calendar, span))
+        yield settled(partial(_compare_strike, option, calendar, span))
 
 
-def _settled(compare: Callable[[], Compared]) -> Compared:
+def settled(compare: Callable[[], Compared]) -> Compared:
+    """Return what ``compare`` says, asked again while it finds differences."""
     compared = compare()
     for _ in range(LOOKS - 1):
         if not compared.differences:

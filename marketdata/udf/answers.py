@@ -163,6 +163,7 @@ class Answers:
 
     def _is_closed(self, question: Question, chart: Charted, now: float) -> bool:
         end = min(max(question.end, source.EARLIEST), source.LATEST)
+        end = source.reach(question.resolution, chart.zone, end, now)
         if not question.resolution.is_intraday:
             after = question.resolution.day_after(
                 datetime.fromtimestamp(end, UTC).date()

@@ -74,7 +74,7 @@ def repair(request: HttpRequest) -> HttpResponse:
         sessions = listing.repair_now(chosen)
         messages.success(request, f"{sessions} sessions are asked for now.")
     given = {name: value for name, value in asdict(chosen).items() if value}
-    return redirect(f"{reverse('gap-map')}?{urlencode(given)}")
+    return redirect(reverse("gap-map", query=given))
 
 
 def _filter(given: QueryDict) -> tuple[Filter, dict[str, Any]]:

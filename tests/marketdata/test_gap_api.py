@@ -137,6 +137,23 @@ def test_staff_may_have_it_asked_for_now(boss: Client, gap: SessionGap):
     assert claim() == gap
 
 
+def test_a_whole_map_stands_behind_what_was_asked_for_by_name(
+    boss: Client, gap: SessionGap
+):
+    SessionGap.objects.update(priority=SessionGap.Priority.SPARSE)
+
+    post(boss, REPAIR, {})
+    gap.refresh_from_db()
+    assert gap.priority == SessionGap.Priority.STEADY
+
+    SessionGap.objects.update(
+        next_attempt_at=timezone.now() + datetime.timedelta(hours=1)
+    )
+    post(boss, REPAIR, {"symbol": "ACME"})
+    gap.refresh_from_db()
+    assert gap.priority == SessionGap.Priority.ASKED
+
+
 def test_what_is_being_asked_for_is_left_to_who_asks(boss: Client, gap: SessionGap):
     SessionGap.objects.update(next_attempt_at=timezone.now())
     assert claim() == gap
@@ -212,6 +229,7 @@ def test_staff_repair_from_the_page(boss: Client, gap: SessionGap):
 
     assert answer["Location"] == "/gaps/?exchange=NSE"
     assert claim() == gap
+    assert boss.post(reverse("gap-repair"), {})["Location"] == "/gaps/"
 
 
 def test_others_do_not_repair_from_the_page(asha: Client, gap: SessionGap):

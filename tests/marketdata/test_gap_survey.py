@@ -6,13 +6,22 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
 from marketdata.gaps.survey import Surveyor, survey_asked
-from marketdata.models import BarGap, Instrument, SessionGap, SubscriptionSession, Want
+from marketdata.models import (
+    BarGap,
+    Instrument,
+    MinuteBar,
+    SessionGap,
+    SubscriptionSession,
+    Want,
+)
 from tests.marketdata.builders import (
     ist,
+    make_bar,
     make_exchange,
     make_holiday,
     make_hours,
     make_instrument,
+    save_bars,
 )
 from tests.marketdata.gap_builders import EVENING, NOON, gap_of, look, store
 
@@ -179,22 +188,37 @@ def test_an_expired_contract_is_not_looked_at(acme: Instrument):
     assert not SessionGap.objects.exists()
 
 
-def test_scattered_minutes_of_an_option_wait_for_company(acme: Instrument):
-    option = make_instrument(
+def make_option(underlying: Instrument) -> Instrument:
+    return make_instrument(
         "ACME26NOV100CE",
         kind="option",
         expires_on="2026-11-30",
         strike=100,
         option_type="CE",
-        underlying=acme,
+        underlying=underlying,
     )
-    store(option, [0, 5])
 
-    look(NOON)
+
+def test_scattered_minutes_of_an_option_wait_for_company(acme: Instrument):
+    option = make_option(acme)
+    store(option, [0, 5])
+    early = ist("2026-11-23 09:45")
+
+    look(early)
 
     gap = gap_of(option)
     assert gap.priority == SessionGap.Priority.SPARSE
-    assert gap.next_attempt_at == NOON + datetime.timedelta(hours=1)
+    assert gap.next_attempt_at == early + datetime.timedelta(hours=1)
+
+
+def test_an_hours_worth_of_an_option_is_company_enough(acme: Instrument):
+    option = make_option(acme)
+    store(option, range(100, 160))
+
+    look(NOON)
+
+    assert len(gap_of(option).missing) >= 100
+    assert gap_of(option).next_attempt_at == NOON
 
 
 def test_a_day_costs_one_statement_however_many_instruments(acme: Instrument):
@@ -235,7 +259,42 @@ def test_a_past_day_is_not_looked_at_again(settings: Settings, acme: Instrument)
     with CaptureQueriesContext(connection) as queries:
         surveyor.survey(EVENING + datetime.timedelta(days=1, minutes=1))
 
-    assert not any("sessiongap" in query["sql"] for query in queries)
+    surveys = "INSERT INTO marketdata_sessiongap"
+    assert not any(surveys in query["sql"] for query in queries)
+
+
+def test_bars_that_are_removed_are_missing_at_the_next_look(
+    settings: Settings, acme: Instrument
+):
+    settings.GAP_MAP_DAYS = 2
+    next_day = EVENING + datetime.timedelta(days=1)
+    store(acme, range(375))
+    surveyor = Surveyor()
+    surveyor.survey(next_day)
+    before = gap_of(acme)
+    assert before.status == "whole"
+
+    removed = MinuteBar.objects.between(
+        ist("2026-11-23 10:00"), ist("2026-11-23 10:07")
+    )
+    removed.delete()
+    surveyor.survey(next_day + datetime.timedelta(seconds=20))
+
+    gap = gap_of(acme)
+    assert (gap.status, gap.stored) == ("open", 368)
+    assert gap.missing == list(range(45, 52))
+    # Who was asking for the session meanwhile has nothing to settle any more.
+    assert gap.attempts > before.attempts
+
+
+def test_bars_removed_outside_of_sessions_are_nobodys(acme: Instrument):
+    store(acme, range(375))
+    save_bars([make_bar(acme, ist("2026-11-23 16:00"), 5.0)])
+    look()
+
+    MinuteBar.objects.filter(opened_at=ist("2026-11-23 16:00")).delete()
+
+    assert gap_of(acme).surveyed_until == ist("2026-11-23 15:30")
 
 
 def test_who_asks_when_the_market_is_closed_gets_the_last_session(acme: Instrument):

@@ -3,6 +3,7 @@ import random
 from itertools import pairwise
 
 import pytest
+import time_machine
 from pytest_django import DjangoAssertNumQueries
 
 from marketdata import history
@@ -144,6 +145,42 @@ def test_a_night_market_has_its_day_by_its_own_clock():
 
     assert times(columns) == [utc_day("2026-11-22"), utc_day("2026-11-23")]
     assert closes(columns) == [101, 103]
+
+
+@pytest.fixture
+def night(db: None):
+    """A market that is open at 02:00 on Monday 23 November 2026, which it now is."""
+    make_hours(make_exchange("DEMO"), opens="00:00", closes="00:00", weekdays=range(7))
+    nifty = make_instrument("NIFTY", "DEMO", kind="index")
+    make_minutes(nifty, "2026-11-22 23:58", 2)
+    make_minutes(nifty, "2026-11-23 01:58", 2, first_close=500)
+    with time_machine.travel(ist("2026-11-23 02:00"), tick=False):
+        yield nifty
+
+
+@pytest.mark.parametrize("code", ["1D", "1W"])
+def test_who_asks_up_to_now_is_told_of_the_open_day(night: Instrument, code: str):
+    open_day, now = utc_day("2026-11-23"), epoch("2026-11-23 02:00")
+    assert open_day > now
+
+    for end in (now - 30, now, now + 3600):
+        columns = history.newest(night, parse(code), end, 2)
+        assert (times(columns)[-1], closes(columns)[-1]) == (open_day, 501)
+        assert history.between(night, parse(code), 0, end) == columns
+
+
+def test_an_earlier_end_and_the_stamp_itself_are_taken_at_their_word(
+    night: Instrument,
+):
+    now, day = epoch("2026-11-23 02:00"), parse("1D")
+
+    for end in (now - 3600, utc_day("2026-11-23")):
+        assert times(history.newest(night, day, end, 9)) == [utc_day("2026-11-22")]
+    assert times(history.newest(night, parse("1"), now - 90, 9)) == [
+        epoch("2026-11-22 23:58"),
+        epoch("2026-11-22 23:59"),
+        epoch("2026-11-23 01:58"),
+    ]
 
 
 def test_a_week_and_a_month_are_stamped_with_their_first_trading_day(acme: Instrument):

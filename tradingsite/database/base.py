@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.postgresql import base as postgresql
 
 from tradingsite import deadline, metrics
@@ -19,6 +20,10 @@ LOGGED_SQL_LENGTH = 2000
 # So long a request may rely on the time limit that its connection began with.
 YOUNG_S = 1.0
 
+HAS_TIMESCALE = """
+SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')
+    OR EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')
+"""
 SAVEPOINT_WORDS = ("SAVEPOINT", "ROLLBACK TO", "RELEASE")
 
 Run = Callable[[Any, Any, bool, dict[str, Any]], Any]
@@ -94,3 +99,15 @@ class DatabaseWrapper(postgresql.DatabaseWrapper):
         super().__init__(*args, **kwargs)
         # The first stands outermost: the log shows the SQL as it was written.
         self.execute_wrappers += [log_if_slow, keep_deadline]
+
+    def prepare_database(self) -> None:
+        """Say in a sentence that TimescaleDB is missing, before migrations need it."""
+        super().prepare_database()
+        if settings.DATABASE_ENGINE != "timescale":
+            return
+        with self.cursor() as cursor:
+            cursor.execute(HAS_TIMESCALE)
+            if not cursor.fetchone()[0]:
+                raise ImproperlyConfigured(
+                    "DATABASE_ENGINE=timescale, but this server has no TimescaleDB."
+                )

@@ -78,6 +78,19 @@ def clock(value: datetime | None) -> str:
 
 
 @register.filter
+def minute(value: datetime | None) -> str:
+    """Write hour and minute as the desk's clock shows them."""
+    return clock(value)[:5] if value else ABSENT
+
+
+@register.filter
+def until_minute(value: datetime | None) -> str:
+    """Write when something ends: at midnight the day's own 24:00."""
+    written = minute(value)
+    return "24:00" if written == "00:00" else written
+
+
+@register.filter
 def moment(value: datetime | None) -> str:
     """Write a day and a minute of the desk's clock: 23 Nov 10:15."""
     if value is None:

@@ -23,8 +23,11 @@ from marketdata.models import Instrument
 MOST_WORDS = 8
 LONGEST = 128
 MOST_CLOSE = 30
-# Share of a word's trigrams that a name must have to be what was meant.
-CLOSE_ENOUGH = 0.35
+# Share of a word's trigrams that a name must have to be looked at closer: two letters
+# that changed places leave a short word few of them.
+CLOSE_ENOUGH = 0.15
+# Share of its letters, in their order, that make it what was meant.
+LIKE_ENOUGH = 0.7
 _SHORTEST_WORD = 3
 _KINDS = (
     Instrument.Kind.INDEX,
@@ -114,7 +117,7 @@ def _nearest(word: str) -> str:
         return word
     # Trigrams find what is close; letter by letter it is seen what is closest.
     nearest = max(_close(word, plain), key=partial(_likeness, word), default=None)
-    if nearest is None:
+    if nearest is None or _likeness(word, nearest) < LIKE_ENOUGH:
         return word
     meant = canonical(nearest.symbol)
     return meant if meant in INDEX_SYMBOLS else nearest.symbol

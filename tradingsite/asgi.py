@@ -21,11 +21,9 @@ from tradingsite.limits import Limits, State  # noqa: E402
 def make_application() -> ProtocolTypeRouter:
     """Return an application with a state of its own."""
     state = State()
+    http = FastPath(Limits(get_asgi_application(), state), state)
     return ProtocolTypeRouter(
-        {
-            "http": FastPath(Limits(get_asgi_application(), state), state),
-            "lifespan": Lifespan(state),
-        }
+        {"http": http, "lifespan": Lifespan(state, hatch=http.at_once)}
     )
 
 

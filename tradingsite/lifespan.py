@@ -17,6 +17,7 @@ from django.conf import settings
 
 from tradingsite import redis
 from tradingsite.limits import Message, Receive, Scope, Send, State
+from tradingsite.protocol import HATCH, Hatch
 
 logger = logging.getLogger(__name__)
 
@@ -24,16 +25,22 @@ Handler = Callable[[int, FrameType | None], Any]
 
 
 class Lifespan:
-    """Prepares what the event loop needs and puts it away again."""
+    """Prepares what the event loop needs and puts it away again.
 
-    def __init__(self, state: State) -> None:
+    The server is told of ``hatch``, if it has an ear for it (``tradingsite.protocol``).
+    """
+
+    def __init__(self, state: State, hatch: Hatch | None = None) -> None:
         self.state = state
+        self.hatch = hatch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         while True:
             message: Message = await receive()
             if message["type"] == "lifespan.startup":
                 self.drain_on_sigterm()
+                if self.hatch and "state" in scope:
+                    scope["state"][HATCH] = self.hatch
                 await send({"type": "lifespan.startup.complete"})
             else:
                 await redis.close_async()

@@ -22,14 +22,16 @@ WINTER_2025 = date(2025, 11, 1)
 INDICES = {"NIFTY", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY", "NIFTYNXT50"}
 _MONTH = re.compile(r"\((?P<month>[A-Z][a-z]{2})[a-z]* (?P<year>20\d\d)\)")
 _LARGEST = 100_000_000
+_LONGEST = 32
 
 
 def lot_sizes(text: str, *, source: str, exchange: str = NFO) -> list[LotSize]:
     """Return one row per symbol and run of months with the same lot."""
-    lines = list(csv.reader(text.splitlines()))
+    lines = _lines(text)
     if not lines or len(lines[0]) < 2:
         raise ImportRefused("Line 1: this is not a list of lot sizes.")
     months = [_month(heading) for heading in lines[0][1:]]
+    seen: set[str] = set()
     return [
         LotSize(
             exchange_id=exchange,
@@ -39,7 +41,8 @@ def lot_sizes(text: str, *, source: str, exchange: str = NFO) -> list[LotSize]:
             lot_size=lot,
             source=source,
         )
-        for line, (symbol, *lots) in _filled(lines[1:], len(months) + 1)
+        for line, (said, *lots) in _filled(lines[1:], len(months) + 1)
+        for symbol in [_symbol(line, said, seen)]
         for first, last, lot in _runs(line, months, lots)
     ]
 
@@ -47,14 +50,15 @@ def lot_sizes(text: str, *, source: str, exchange: str = NFO) -> list[LotSize]:
 def freeze_quantities(
     text: str, *, valid_from: date, source: str, exchange: str = NFO
 ) -> list[FreezeQuantity]:
-    lines = list(csv.reader(text.splitlines()))
+    lines = _lines(text)
     headings = [heading.strip() for heading in lines[0]] if lines else []
     if headings[1:3] != ["SYMBOL", "VOL_FRZ_QTY"]:
         raise ImportRefused("Line 1: this is not a list of freeze quantities.")
+    seen: set[str] = set()
     return [
         FreezeQuantity(
             exchange_id=exchange,
-            underlying=fields[1],
+            underlying=_symbol(line, fields[1], seen),
             valid_from=valid_from,
             quantity=_number(line, fields[2]),
             source=source,
@@ -108,6 +112,17 @@ def _month(heading: str) -> date:
     return date(int(match["year"]), list(month_abbr).index(match["month"]), 1)
 
 
+def _lines(text: str) -> list[list[str]]:
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise ImportRefused(f"Line {line}: a NUL; this is not a text.")
+    reader = csv.reader(text.splitlines(), strict=True)
+    try:
+        return list(reader)
+    except csv.Error as error:
+        raise ImportRefused(f"Line {reader.line_num}: {error}.") from error
+
+
 def _filled(lines: list[list[str]], width: int) -> Iterator[tuple[int, list[str]]]:
     for line, fields in enumerate(lines, 2):
         stripped = [field.strip() for field in fields]
@@ -134,6 +149,15 @@ def _runs(
         run = None if lot is None else (month, last, lot)
     if run:
         yield run
+
+
+def _symbol(line: int, text: str, seen: set[str]) -> str:
+    if len(text) > _LONGEST or not text.isprintable():
+        raise ImportRefused(f"Line {line}: {text[:20]!r} is no symbol.")
+    if text in seen:
+        raise ImportRefused(f"Line {line}: {text} stands twice.")
+    seen.add(text)
+    return text
 
 
 def _number(line: int, text: str) -> int:

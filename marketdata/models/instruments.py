@@ -13,6 +13,13 @@ from marketdata.models.calendar import Exchange
 
 # The hours of stocks on which contracts are listed are rows of their own.
 FO_STOCKS = "FO-STOCKS"
+# So are those of farm produce, of which no list says that it is some.
+COMMODITY_SEGMENTS = {
+    **dict.fromkeys(("COTTON", "COTTONCNDY", "CPO", "RBDPMOLEIN"), "AGRI-ABROAD"),
+    **dict.fromkeys(
+        ("CARDAMOM", "CASTORSEED", "KAPAS", "MENTHAOIL", "PEPPER", "RUBBER"), "AGRI"
+    ),
+}
 
 
 class InstrumentQuerySet(models.QuerySet["Instrument"]):
@@ -194,6 +201,8 @@ class Instrument(models.Model):
         """The segment whose hours it keeps."""
         if self.kind == self.Kind.STOCK and self.has_derivatives:
             return FO_STOCKS
+        if self.exchange_id == "MCX":
+            return COMMODITY_SEGMENTS.get(self.name, self.segment)
         return self.segment
 
     def lot_size_on(self, day: datetime.date) -> int:

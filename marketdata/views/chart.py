@@ -80,5 +80,9 @@ def _config(instrument: Instrument) -> dict[str, Any]:
         "precision": len(str(pricescale)) - 1,
         "resolutions": symbols.RESOLUTION_CODES,
         "historyUrl": reverse("udf:history"),
+        "markUrls": {
+            "marks": reverse("udf:marks"),
+            "timescaleMarks": reverse("udf:timescale-marks"),
+        },
         "lastTickAt": tick.timestamp() if tick else None,
     }

@@ -5,6 +5,7 @@ import { MarketClock } from "./chart/clock.js";
 import { Drawing } from "./chart/drawing.js";
 import { Feed } from "./chart/feed.js";
 import { LastPrice, Legend } from "./chart/legend.js";
+import { Marks } from "./chart/marks.js";
 import { Status } from "./chart/status.js";
 
 const FIRST_PAGE = 300;
@@ -39,6 +40,11 @@ class ChartPage {
     return new Feed({ url: historyUrl, symbol: ticker, resolution });
   }
 
+  marksOf(resolution) {
+    const { markUrls: urls, ticker: symbol } = this.config;
+    return new Marks({ urls, symbol, resolution });
+  }
+
   rememberedResolution() {
     const kept = localStorage.getItem(KEPT_RESOLUTION);
     return this.config.resolutions.includes(kept) ? kept : "1";
@@ -50,7 +56,10 @@ class ChartPage {
       button.setAttribute("aria-pressed", String(button.dataset.resolution === resolution));
     }
     this.feed?.stop();
+    this.marks?.stop();
+    this.drawing.mark([]);
     this.feed = this.feedOf(resolution);
+    this.marks = this.marksOf(resolution);
     this.bars = new Bars(this.clock, /^\d+$/.test(resolution));
     this.isPaging = false;
     this.reachedStart = false;
@@ -74,13 +83,24 @@ class ChartPage {
       this.bars.put(bar);
       if (!isFirst) this.drawing.update(bar);
     }
-    if (isFirst) this.drawing.begin(this.bars);
+    if (isFirst) {
+      this.drawing.begin(this.bars);
+      this.followMarks();
+    }
     delete this.root.dataset.loading;
     this.root.dataset.empty = String(!this.bars.length);
     this.root.dataset.bars = this.bars.length;
     this.status.answered(answer);
     this.point(this.pointed);
     this.showLast();
+  }
+
+  followMarks() {
+    this.marks.follow(this.bars, (marks) => {
+      this.drawing.mark(marks);
+      this.root.dataset.marks = marks.length;
+      this.point(this.pointed);
+    });
   }
 
   failed(error, delay) {
@@ -99,6 +119,7 @@ class ChartPage {
       this.reachedStart = older.length < NEXT_PAGE;
       bars.prepend(older);
       this.drawing.show(bars);
+      this.followMarks();
       this.root.dataset.bars = bars.length;
     } catch {
       // The next scroll asks again; the poll says what is wrong.
@@ -111,6 +132,7 @@ class ChartPage {
     this.pointed = drawn;
     const bar = this.bars.at(drawn) ?? this.bars.last;
     this.legend.show(bar, bar && this.bars.before(bar), this.bars.isIntraday);
+    this.legend.tell(bar ? this.marks.at(bar.drawn) : []);
   }
 
   async askDays() {

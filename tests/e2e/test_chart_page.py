@@ -8,7 +8,8 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, Route, expect
 
-from marketdata.models import Instrument
+from accounts.models import User
+from marketdata.models import Instrument, Label
 from tests.e2e.browser import PATIENCE_MS
 from tests.marketdata.builders import make_bar, make_instrument, save_bars
 
@@ -104,6 +105,23 @@ def test_a_new_minute_becomes_a_new_bar(page: Page, site: str, nifty: Instrument
 
     expect(page.locator("[data-chart-page]")).to_have_attribute("data-bars", "2")
     expect(page.locator(CLOSE)).to_have_text("24,155.00")
+
+
+def test_a_label_is_drawn_on_its_bar_and_told_with_it(
+    page: Page, site: str, nifty: Instrument
+):
+    trade(nifty, 24150)
+    Label.objects.create(
+        user=User.objects.get(), instrument=nifty, label_type="bullish",
+        resolution="1", bar_at=this_minute(),
+    )  # fmt: skip
+
+    open_chart(page, site)
+
+    expect(page.locator("[data-chart-page]")).to_have_attribute("data-marks", "1")
+    expect(page.locator("[data-legend] [data-field=marks]")).to_have_text("Bullish")
+    page.locator("[data-resolution='60']").click()
+    expect(page.locator("[data-chart-page]")).to_have_attribute("data-marks", "1")
 
 
 def test_a_chart_without_a_connection_says_so_and_recovers(

@@ -43,6 +43,10 @@ def test_the_page_hands_its_script_what_to_draw(
         "precision": 2,
         "resolutions": ["1", "2", "3", "5", "10", "15", "30", "60", "1D", "1W", "1M"],
         "historyUrl": "/udf/history",
+        "markUrls": {
+            "marks": "/udf/marks",
+            "timescaleMarks": "/udf/timescale_marks",
+        },
         "lastTickAt": at.timestamp(),
     }
 

@@ -31,6 +31,8 @@ def market(db: None):
         ("^NSEI", "NSE:NIFTY 50"),
         ("BANKNIFTY", "NSE:NIFTY BANK"),
         ("BANKNFITY", "NSE:NIFTY BANK"),
+        ("NFITY", "NSE:NIFTY 50"),
+        ("nitfy", "NSE:NIFTY 50"),
         ("bank nfity", "NSE:NIFTY BANK"),
         ("RELAINCE", "NSE:RELIANCE"),
         ("relience", "NSE:RELIANCE"),
@@ -46,7 +48,9 @@ def test_what_was_meant_comes_first(market: None, text: str, first: str):
     assert str(found[0]) == first
 
 
-@pytest.mark.parametrize("text", ["zzqqxx", "OLDCO", "\0", "99999", "%", "'; --"])
+@pytest.mark.parametrize(
+    "text", ["zzqqxx", "OLDCO", "TARIFF", "NAFTA", "\0", "99999", "%", "'; --"]
+)
 def test_what_nobody_could_mean_finds_nothing(market: None, text: str):
     assert search.find(text, limit=5) == []
 

@@ -1,6 +1,6 @@
 """Who may take the short way: requests like one that has just been let in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tradingsite.limits import ID_HEADER, Message, Scope, Send
@@ -32,6 +32,16 @@ class Admission:
     told: dict[str, Any]
     # One of them is on the long way again, in good time for the others.
     is_renewing: bool = False
+    # The headers once more, as lines.
+    head: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.head = b"".join(b"%b: %b\r\n" % pair for pair in self.headers)
+
+    def is_fresh(self, now: float) -> bool:
+        """Tell whether it admits at ``now`` without having to be renewed first."""
+        age_s = now - self.since
+        return age_s <= (ADMITTED_S if self.is_renewing else RENEWED_S)
 
     def admits(self, now: float) -> bool:
         """Tell whether a request may take the short way; one in a while may not."""

@@ -11,6 +11,8 @@ from tradingsite.management.answers import answer_of
 from tradingsite.supervisor import Program
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+# httptools, and what is at hand is handed out before a task begins.
+HTTP_PROTOCOL = "tradingsite.protocol:Protocol"
 UVICORN_LOGGING = ROOT / "tradingsite" / "uvicorn.json"
 
 
@@ -66,7 +68,7 @@ def web(addresses: Addresses) -> list[str]:
         *(sys.executable, "-m", "uvicorn", "tradingsite.asgi:application"),
         *("--host", addresses.host, "--port", str(addresses.port)),
         *("--workers", str(environment.integer("WEB_PROCESSES", 1, least=1))),
-        *("--loop", "uvloop", "--http", "httptools", "--no-access-log"),
+        *("--loop", "uvloop", "--http", HTTP_PROTOCOL, "--no-access-log"),
         # Who is trusted to name the client is the product's own decision.
         "--no-proxy-headers",
         *("--log-config", str(UVICORN_LOGGING), "--timeout-graceful-shutdown", "5"),

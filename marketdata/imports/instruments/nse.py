@@ -5,12 +5,11 @@ strike and lot; a tick size does not. Kite's number of a contract is the exchang
 times 256 plus the number of the segment.
 """
 
-import csv
-import io
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
+from marketdata.imports.instruments import table
 from marketdata.imports.instruments.listed import Listed
 from marketdata.imports.refusal import ImportRefused
 from marketdata.models import Instrument
@@ -38,75 +37,71 @@ def is_ours(headings: list[str]) -> bool:
 
 def listed(text: str) -> Iterator[Listed]:
     """Read the file; refuse it whole, naming the line, when any line is bad."""
-    for line, row in _rows(text):
+    for line, row in table.rows(text):
         try:
             yield _listed(row)
-        except (ValueError, InvalidOperation, TypeError, KeyError) as error:
+        except ValueError as error:
             raise ImportRefused(f"Line {line}: {error}.") from error
 
 
 def stated_day(text: str) -> date:
-    """Return the newest trading day that the file is about."""
-    days = [_day(line, row) for line, row in _rows(text)]
-    if not days:
-        raise ImportRefused("The list is empty.")
-    return max(days)
+    """Return the newest trading day that a list, which was read, is about."""
+    return max(_day(row, "TradDt") for _, row in table.rows(text))
 
 
-def _day(line: int, row: dict[str, str]) -> date:
-    try:
-        return date.fromisoformat(row["TradDt"])
-    except ValueError as error:
-        raise ImportRefused(f"Line {line}: {error}.") from error
-
-
-def _rows(text: str) -> Iterator[tuple[int, dict[str, str]]]:
-    rows = csv.DictReader(io.StringIO(text))
-    for row in rows:
-        # Some of these files have blank lines between the rows.
-        if any((row.get(column) or "").strip() for column in COLUMNS):
-            yield rows.line_num, row
-
-
-def _listed(row: dict[str, str]) -> Listed:
+def _listed(row: table.Row) -> Listed:
     kind = KINDS.get(row["FinInstrmTp"])
     if row["Sgmt"] != "FO" or kind is None:
         raise ValueError("not a contract of the F&O segment")
+    if row["Src"] not in MARKETS:
+        raise ValueError(f"unknown Src {row['Src'][:8]!r}")
     exchange, number = MARKETS[row["Src"]]
     is_option = kind == Instrument.Kind.OPTION
     if is_option and row["OptnTp"] not in {"CE", "PE"}:
         raise ValueError(f"unknown OptnTp {row['OptnTp'][:8]!r}")
+    _day(row, "TradDt")
     return Listed(
         exchange=exchange,
-        symbol=_text(row["FinInstrmNm"], 64),
-        name=_text(row["TckrSymb"], 128),
-        broker_token=_whole(row["FinInstrmId"], _LARGEST_ID) * 256 + number,
+        symbol=_text(row, "FinInstrmNm", 64),
+        name=_text(row, "TckrSymb", 128),
+        broker_token=_whole(row, "FinInstrmId", _LARGEST_ID) * 256 + number,
         segment=f"{exchange}-{'OPT' if is_option else 'FUT'}",
         kind=kind,
         option_type=row["OptnTp"] if is_option else "",
-        expires_on=date.fromisoformat(row["XpryDt"]),
+        expires_on=_day(row, "XpryDt"),
         strike=_strike(row["StrkPric"]) if is_option else None,
-        lot_size=_whole(row["NewBrdLotQty"], 2**31 - 1),
+        lot_size=_whole(row, "NewBrdLotQty", 2**31 - 1),
         tick_size=None,
     )
 
 
-def _text(text: str, longest: int) -> str:
-    text = text.strip().upper()
+def _text(row: table.Row, column: str, longest: int) -> str:
+    text = row[column].strip().upper()
     if not text or len(text) > longest or not text.isprintable():
-        raise ValueError("no usable symbol")
+        raise ValueError(f"no usable {column}")
     return text
 
 
-def _whole(text: str, largest: int) -> int:
-    number = int(text)
-    if not 1 <= number <= largest:
-        raise ValueError(f"{number} is out of bounds")
-    return number
+def _whole(row: table.Row, column: str, largest: int) -> int:
+    text = row[column].strip()
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:20]) <= largest):
+        raise ValueError(f"{column}: {text[:20]!r} is no such number")
+    return int(text)
+
+
+def _day(row: table.Row, column: str) -> date:
+    try:
+        return date.fromisoformat(row[column].strip())
+    except ValueError:
+        said = row[column][:20]
+        raise ValueError(f"{column}: {said!r} is no day like 2026-11-24") from None
 
 
 def _strike(text: str) -> Decimal:
-    strike = Decimal(text)
-    if not strike.is_finite() or not 0 <= strike < 10**8:
-        raise ValueError("StrkPric is out of bounds")
+    try:
+        strike = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"StrkPric: {text[:20]!r} is no number") from None
+    if not strike.is_finite() or not 0 < strike < 10**8:
+        raise ValueError(f"StrkPric is out of bounds: {text[:20]}")
     return strike.quantize(Decimal("0.01"))

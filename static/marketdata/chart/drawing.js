@@ -9,7 +9,8 @@ const NARROW_PX = 600;
 
 export class Drawing {
   constructor(container, { precision }) {
-    const { createChart, CandlestickSeries, HistogramSeries } = window.LightweightCharts;
+    const { createChart, createSeriesMarkers, CandlestickSeries, HistogramSeries } =
+      window.LightweightCharts;
     this.container = container;
     this.bars = null;
     this.theme = readTheme(container);
@@ -26,6 +27,7 @@ export class Drawing {
     // Room for the legend, which takes more lines on a phone.
     const top = container.clientWidth < NARROW_PX ? 0.22 : 0.12;
     this.candles.priceScale().applyOptions({ scaleMargins: { top, bottom: 0.24 } });
+    this.markers = createSeriesMarkers(this.candles, []);
     this.volumes = this.chart.addSeries(HistogramSeries, {
       priceScaleId: "volume",
       priceFormat: { type: "volume" },
@@ -67,6 +69,10 @@ export class Drawing {
     const isOlder = bar !== this.bars.last;
     this.candles.update(this.candle(bar), isOlder);
     this.volumes.update(this.column(bar), isOlder);
+  }
+
+  mark(marks) {
+    this.markers.setMarkers(marks);
   }
 
   recolor() {

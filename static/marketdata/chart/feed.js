@@ -9,7 +9,7 @@ const END_OF_TIME = 4102444800;
 
 export class HistoryError extends Error {}
 
-async function fetchJson(url, signal) {
+export async function fetchJson(url, signal) {
   const limits = [AbortSignal.timeout(REQUEST_TIMEOUT_MS)];
   if (signal) limits.push(signal);
   const response = await fetch(url, {

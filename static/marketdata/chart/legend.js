@@ -27,6 +27,12 @@ export class Legend {
     write(this.fields.volume, volume(bar.volume));
     this.element.dataset.direction = moved.direction;
   }
+
+  // What the marks on the bar say.
+  tell(titles) {
+    this.fields.marks.parentElement.hidden = !titles.length;
+    write(this.fields.marks, titles.join(" · "));
+  }
 }
 
 export class LastPrice {

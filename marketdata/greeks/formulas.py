@@ -160,7 +160,7 @@ def implied(prices: Array | float, terms: Terms) -> Valuation:
     rounding = np.where(intrinsic > 0, _ROUNDING * _EPSILON * worth, 0.0)
     is_sound = contract.is_sound & (time_value > rounding)
     # Of smaller numbers a float keeps but some of the digits.
-    is_sound &= time_value > _TINY * contract.unit
+    is_sound &= time_value > _TINY * np.maximum(contract.unit, 1.0)
     is_sound &= time_value < contract.bound
     is_rich = is_sound & (time_value > 0.5 * contract.bound)
     spread = _spread(contract, time_value, is_sound & ~is_rich, is_rich)

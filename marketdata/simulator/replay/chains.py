@@ -18,7 +18,7 @@ from marketdata.simulator.replay.prints import Listing, Print, RecordingError
 
 _SIDES = ("CE", "PE")
 _NEEDED = {"symbol", "expiry", "strike", "timestamp", "ce_ltp", "pe_ltp"}
-_NOTHING = {"", "-", "–", "na", "nan", "none", "null"}
+_NOTHING = {"", "-", "\u2013", "na", "nan", "none", "null"}
 _DAYS = ("%Y-%m-%d", "%d-%b-%Y", "%d%b%Y", "%d-%m-%Y", "%d/%m/%Y")
 
 Row = dict[str, str]

@@ -139,7 +139,6 @@ class Grid:
             for mean, forward in zip(means, self.forwards, strict=True)
         ]
 
-
     def skews(self) -> list[float | None]:
         """Return the 25-delta skew of each interval."""
         columns = [

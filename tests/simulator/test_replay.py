@@ -166,9 +166,7 @@ def test_an_underlying_without_a_spot_is_listed_without_a_price(other_file: Path
         ("2026-02-03 10:02:00", "noon", "Invalid isoformat"),
     ],
 )
-def test_a_bad_line_of_a_chain_is_named(
-    other_file: Path, old: str, new: str, why: str
-):
+def test_a_bad_line_of_a_chain_is_named(other_file: Path, old: str, new: str, why: str):
     other_file.write_text(OTHER_LINES.replace(old, new, 1))
 
     with pytest.raises(RecordingError, match=rf"stocks.csv, line \d: .*{why}"):

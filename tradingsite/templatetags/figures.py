@@ -78,6 +78,15 @@ def clock(value: datetime | None) -> str:
 
 
 @register.filter
+def on_day(value: datetime | None) -> str:
+    """Write the date as the desk's clock shows it: 27 Nov 2026."""
+    if value is None:
+        return ABSENT
+    local = timezone.localtime(value, ZoneInfo(settings.DISPLAY_TIME_ZONE))
+    return f"{local.day} {local:%b %Y}"
+
+
+@register.filter
 def moment(value: datetime | None) -> str:
     """Write a day and a minute of the desk's clock: 23 Nov 10:15."""
     if value is None:

@@ -10,6 +10,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterable
+from typing import Any
 
 import django
 
@@ -41,9 +42,11 @@ PAGES = {
 }
 FILL = """
 INSERT INTO minute_bars (instrument_id, opened_at, open, high, low, close, volume,
-       open_interest, source)
+       open_interest, source, last_volume, last_tick_at)
 SELECT i.id, %(start)s + minute * interval '1 minute', p.price, p.price, p.price,
-       p.price, 65 * (i.id %% 40), 65 * (1000 + i.id + minute), 'ticks'
+       p.price, 65 * (i.id %% 40), 65 * (1000 + i.id + minute), 'ticks',
+       65 * (i.id %% 40) * (1 + minute),
+       %(start)s + minute * interval '1 minute' + interval '59 seconds'
   FROM marketdata_instrument i
   JOIN unnest(%(ids)s::bigint[], %(prices)s::float8[]) AS p (id, price) ON p.id = i.id,
        generate_series(0, %(minutes)s - 1) minute;
@@ -106,7 +109,7 @@ def fill(now: datetime.datetime) -> None:
     months = {partitions.month_of(start), partitions.month_of(now)}
     partitions.ensure("minute_bars", months)
     partitions.ensure("fo_option_strike_bars", months)
-    parameters = {
+    parameters: dict[str, Any] = {
         "start": start,
         "minutes": MINUTES,
         "ids": list(prices),

@@ -1,7 +1,7 @@
 """The pages of a full chain as the server makes them, with all their middleware.
 
 ``python -m bench.pages.product ROUNDS`` writes a day of a NIFTY-like chain (220
-strikes, both sides, every minute), waits for a line, asks for each page repeatedly within
+strikes, both sides, every minute), waits for a line, asks for each page again within
 this process, on one core together with its database backend, and reports.
 """
 

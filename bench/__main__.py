@@ -10,6 +10,7 @@ from bench.history import contest as history
 from bench.ingest import contest as ingest
 from bench.machine import Machine
 from bench.options import contest as options_contest
+from bench.pages import contest as pages
 from bench.report import Figure
 from bench.rollups import contest as rollups
 
@@ -18,6 +19,7 @@ CONTESTS = {
     "ingest": ingest.run,
     "history": history.run,
     "rollups": rollups.run,
+    "pages": pages.run,
 }
 
 

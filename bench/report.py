@@ -19,6 +19,8 @@ class Figure:
     unit: str
     how: str
     target: float | None = None
+    # Whether the target is the most that is allowed, not the least.
+    is_ceiling: bool = False
 
     @property
     def median(self) -> float:
@@ -26,11 +28,17 @@ class Figure:
 
     @property
     def is_met(self) -> bool:
-        return self.target is None or self.median >= self.target
+        if self.target is None:
+            return True
+        within = self.median <= self.target
+        return within if self.is_ceiling else self.median >= self.target
 
     def row(self) -> tuple[str, ...]:
         """Return the cells of the table's line."""
-        target = "" if self.target is None else f">= {written(self.target, self.unit)}"
+        sign = "<=" if self.is_ceiling else ">="
+        target = (
+            "" if self.target is None else f"{sign} {written(self.target, self.unit)}"
+        )
         low, high = min(self.values), max(self.values)
         spread = f"{written(low, self.unit)} .. {written(high, self.unit)}"
         met = "" if self.target is None else ("yes" if self.is_met else "NO")

@@ -15,7 +15,7 @@ Array = npt.NDArray[np.float64]
 # them may be from the middle one: so many times what is usual, in parts of itself.
 _VOUCHERS = 5
 _OUT_OF_LINE = 5.0
-_LEAST_SPREAD = 2e-4
+_LEAST_SPREAD = 5e-4
 _WING_DELTA = 0.25
 
 

@@ -178,8 +178,10 @@ def of_metrics(grid: Grid) -> list[Body]:
         "pcr": grid.ratios(),
         "pcr_volume": panels.known(_over(puts, calls)),
         "max_pain_strike": panels.known(grid.max_pains()),
-        "atm_iv": grid.money_volatilities(),
+        "atm_iv": grid.money_volatilities,
+        "skew": grid.skews(),
         "straddle": straddles,
+        "expected_move": grid.expected_moves(),
     }
     return [
         dict(zip(columns, row, strict=True))

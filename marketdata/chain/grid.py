@@ -129,6 +129,7 @@ class Grid:
         interests = [np.nan_to_num(self.sides[side]["open_interest"]) for side in SIDES]
         return strikes.max_pain(self.strikes, *interests)
 
+    @cached_property
     def money_volatilities(self) -> list[float | None]:
         """Return the volatility at the forward of each interval."""
         rows = zip(self.valued("call", "iv"), self.valued("put", "iv"), strict=True)
@@ -136,6 +137,26 @@ class Grid:
         return [
             smile.at_the_money(self.strikes, mean, forward)
             for mean, forward in zip(means, self.forwards, strict=True)
+        ]
+
+    def skews(self) -> list[float | None]:
+        """Return the 25-delta skew of each interval."""
+        columns = [
+            self.valued(side, name) for side in SIDES for name in ("delta", "iv")
+        ]
+        return [smile.skew(*row) for row in zip(*columns, strict=True)]
+
+    def expected_moves(self) -> list[float | None]:
+        """Return one standard deviation until the expiry, from each interval on."""
+        rows = zip(
+            self.forwards.tolist(),
+            self.money_volatilities,
+            self.years.tolist(),
+            strict=True,
+        )
+        return [
+            None if volatility is None else smile.expected_move(level, volatility, left)
+            for level, volatility, left in rows
         ]
 
 

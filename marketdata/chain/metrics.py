@@ -24,6 +24,8 @@ class Metrics:
     days: float
     call_open_interest: int
     put_open_interest: int
+    call_open_interest_change: int | None
+    put_open_interest_change: int | None
     call_volume: int
     put_volume: int
     pcr_open_interest: float | None
@@ -63,6 +65,8 @@ def metrics_of(
         days=days,
         call_open_interest=int(totals[0]),
         put_open_interest=int(totals[1]),
+        call_open_interest_change=_total(sides[0].change),
+        put_open_interest_change=_total(sides[1].change),
         call_volume=int(volume[0]),
         put_volume=int(volume[1]),
         pcr_open_interest=strikes.put_call_ratio(*totals),
@@ -89,6 +93,11 @@ def _nearest(prices: Array, level: float | None) -> float | None:
     if level is None or not prices.size:
         return None
     return float(prices[np.argmin(np.abs(prices - level))])
+
+
+def _total(column: Array) -> int | None:
+    """Return the sum of what is known; None when nothing is."""
+    return None if np.isnan(column).all() else int(np.nansum(column))
 
 
 def _known(number: float | Array) -> float | None:

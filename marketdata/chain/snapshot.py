@@ -132,12 +132,13 @@ def _side_by_side(rows: Sequence[Row]) -> dict[float, Pair]:
 def _columns(rows: Sequence[Row | None], observed_at: datetime | None) -> Quotes:
     table = np.array(
         [
-            [None] * 8
+            [None] * 9
             if row is None
             else [
                 row.price,
                 row.volume,
                 row.open_interest,
+                _change(row),
                 row.iv,
                 row.delta,
                 row.gamma,
@@ -147,17 +148,18 @@ def _columns(rows: Sequence[Row | None], observed_at: datetime | None) -> Quotes
             for row in rows
         ],
         dtype=np.float64,
-    ).reshape(-1, 8)
+    ).reshape(-1, 9)
     columns = table.T
     unknown = np.full((1, len(rows)), np.nan)
     return Quotes(
         price=columns[0],
         volume=columns[1],
         open_interest=columns[2],
+        change=columns[3],
         is_fresh=np.array(
             [_is_fresh(row, observed_at) for row in rows], dtype=np.bool_
         ),
-        feed=np.concatenate([columns[3:], unknown]),
+        feed=np.concatenate([columns[4:], unknown]),
     )
 
 

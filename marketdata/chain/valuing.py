@@ -31,6 +31,8 @@ class Quotes(NamedTuple):
     price: Array
     volume: Array
     open_interest: Array
+    # Of open interest, against one hour earlier.
+    change: Array
     is_fresh: npt.NDArray[np.bool_]
     # Columns in the order of GREEKS; rho is never the feed's.
     feed: Array

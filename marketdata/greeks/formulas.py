@@ -13,8 +13,8 @@ underlying, ``gamma`` the change of delta per rupee, ``theta`` per calendar day,
 forward still.
 
 What cannot be known is NaN, never 0: a price at or below intrinsic value or at its
-upper bound, no time left, or a price whose last digit moves the volatility more than
-a part in a thousand.
+upper bound, no time left, a price whose last digit moves the volatility more than a
+part in a thousand, or one so small (1e-307) that a float does not hold its digits.
 """
 
 from typing import NamedTuple
@@ -23,10 +23,17 @@ import numpy as np
 import numpy.typing as npt
 
 from marketdata.greeks.mills import Array, normal
-from marketdata.greeks.volatility import Normalized, normalized, spread_of
+from marketdata.greeks.volatility import (
+    Normalized,
+    normalized,
+    rich_spread_of,
+    shortfall,
+    spread_of,
+)
 
 DAYS_A_YEAR = 365.0
 _EPSILON = float(np.finfo(np.float64).eps)
+_TINY = float(np.finfo(np.float64).tiny)
 # A time value of so many last digits of the price, or less, is rounding.
 _ROUNDING = 4
 _LOST = 1e-3
@@ -69,25 +76,14 @@ class _Contract(NamedTuple):
     growth: Array
     is_on_forward: bool
     is_sound: npt.NDArray[np.bool_]
-
-    @property
-    def discount(self) -> Array:
-        return np.exp(-self.rate * self.years)
-
-    @property
-    def distance(self) -> Array:
-        """Return |ln(F / K)|, exact near the money and far from it."""
-        nearer = np.minimum(self.forward, self.strike)
-        return np.log1p(np.abs(self.forward - self.strike) / nearer)
-
-    @property
-    def unit(self) -> Array:
-        """Return what normalized prices are counted in."""
-        return np.sqrt(self.forward) * np.sqrt(self.strike)
-
-    @property
-    def intrinsic(self) -> Array:
-        return np.maximum(self.side * (self.forward - self.strike), 0.0)
+    discount: Array
+    # |ln(F / K)|, exact near the money and far from it.
+    distance: Array
+    # What normalized prices are counted in.
+    unit: Array
+    intrinsic: Array
+    # What no time value reaches.
+    bound: Array
 
 
 def _contract(terms: Terms) -> _Contract:
@@ -108,16 +104,25 @@ def _contract(terms: Terms) -> _Contract:
     forward = spot * growth
     sane = (forward > 0) & (strike > 0) & np.isfinite(forward * strike + years)
     has_time = sane & (years > 0)
+    forward, strike = np.where(sane, forward, 1.0), np.where(sane, strike, 1.0)
+    years, rate = np.where(has_time, years, 1.0), np.where(has_time, rate, 0.0)
+    gap, bound = forward - strike, np.minimum(forward, strike)
+    side = np.where(is_call, 1.0, -1.0)
     return _Contract(
-        forward=np.where(sane, forward, 1.0),
-        strike=np.where(sane, strike, 1.0),
-        years=np.where(has_time, years, 1.0),
-        side=np.where(is_call, 1.0, -1.0),
-        rate=np.where(has_time, rate, 0.0),
+        forward=forward,
+        strike=strike,
+        years=years,
+        side=side,
+        rate=rate,
         carry=carry,
         growth=growth,
         is_on_forward=on_forward,
         is_sound=has_time,
+        discount=np.exp(-rate * years),
+        distance=np.log1p(np.abs(gap) / bound),
+        unit=np.sqrt(forward) * np.sqrt(strike),
+        intrinsic=np.maximum(side * gap, 0.0),
+        bound=bound,
     )
 
 
@@ -129,7 +134,7 @@ def price(volatility: Array | float, terms: Terms) -> Array:
     spread = asked * np.sqrt(contract.years)
     moves = contract.is_sound & (spread > 0) & np.isfinite(spread)
     found = normalized(contract.distance, np.where(moves, spread, 1.0))
-    time_value = np.where(moves, contract.unit * found.worth, 0.0)
+    time_value = np.where(moves, _time_value(contract, found), 0.0)
     whole = contract.discount * (contract.intrinsic + time_value)
     return np.where(np.isfinite(asked) & (asked >= 0), whole, np.nan)
 
@@ -141,7 +146,7 @@ def value(volatility: Array | float, terms: Terms) -> Valuation:
     spread = np.asarray(volatility, dtype=np.float64) * np.sqrt(contract.years)
     is_sound = contract.is_sound & (spread > 0) & np.isfinite(spread)
     found = normalized(contract.distance, np.where(is_sound, spread, 1.0))
-    worth = contract.intrinsic + contract.unit * found.worth
+    worth = contract.intrinsic + _time_value(contract, found)
     return _valuation(contract, found, contract.discount * worth, is_sound)
 
 
@@ -150,22 +155,51 @@ def implied(prices: Array | float, terms: Terms) -> Valuation:
     """Return the volatility that each price implies, with the greeks at it."""
     contract = _contract(terms)
     asked = np.asarray(prices, dtype=np.float64)
-    worth, intrinsic, unit = (
-        asked / contract.discount,
-        contract.intrinsic,
-        contract.unit,
-    )
+    worth, intrinsic = asked / contract.discount, contract.intrinsic
     time_value = worth - intrinsic
     rounding = np.where(intrinsic > 0, _ROUNDING * _EPSILON * worth, 0.0)
     is_sound = contract.is_sound & (time_value > rounding)
-    is_sound &= time_value < np.minimum(contract.forward, contract.strike)
-    distance = np.where(is_sound, contract.distance, 0.1)
-    spread = spread_of(distance, np.where(is_sound, time_value / unit, 0.1))
+    # Of smaller numbers a float keeps but some of the digits.
+    is_sound &= time_value > _TINY * np.maximum(contract.unit, 1.0)
+    is_sound &= time_value < contract.bound
+    is_rich = is_sound & (time_value > 0.5 * contract.bound)
+    spread = _spread(contract, time_value, is_sound & ~is_rich, is_rich)
     is_sound &= np.isfinite(spread)
-    found = normalized(distance, np.where(is_sound, spread, 1.0))
+    found = normalized(
+        np.where(is_sound, contract.distance, 0.1), np.where(is_sound, spread, 1.0)
+    )
     # By how much of itself one last digit of the price moves the volatility.
-    doubt = _EPSILON * worth / (unit * found.density * 2 * found.t)
+    doubt = _EPSILON * worth / (contract.unit * found.density * 2 * found.t)
     return _valuation(contract, found, asked, is_sound & (doubt < _LOST))
+
+
+def _spread(
+    contract: _Contract,
+    time_value: Array,
+    is_plain: npt.NDArray[np.bool_],
+    is_rich: npt.NDArray[np.bool_],
+) -> Array:
+    """Return the spread of each time value; where it is neither, of a harmless one."""
+    distance = contract.distance
+    spread = spread_of(
+        np.where(is_plain, distance, 0.1),
+        np.where(is_plain, time_value / contract.unit, 0.1),
+    )
+    if is_rich.any():
+        bound = contract.bound[is_rich]
+        missing = (bound - time_value[is_rich]) / bound
+        spread[is_rich] = rich_spread_of(distance[is_rich], missing)
+    return spread
+
+
+def _time_value(contract: _Contract, found: Normalized) -> Array:
+    """Return the undiscounted time value, counted from its bound where it is near."""
+    worth = contract.unit * found.worth
+    is_rich = found.t > np.maximum(found.h, 1.0)
+    if is_rich.any():
+        missing, _ = shortfall(found.h[is_rich], found.t[is_rich])
+        worth[is_rich] = contract.bound[is_rich] * (1 - missing)
+    return worth
 
 
 def _valuation(

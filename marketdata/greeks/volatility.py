@@ -10,6 +10,11 @@ units of ``discount * sqrt(F K)``, the out-of-the-money option of a strike costs
 (A_k: :mod:`marketdata.greeks.mills`). No digit is lost on the way, near the money or
 far from it. Its logarithm is solved for ``spread`` by Halley steps, from a first
 guess that is right up to the order of ``t^2``.
+
+No option costs more than the lesser of forward and strike. One that costs more than
+half of it is counted from there downwards: its last digits are in what is missing,
+
+    shortfall = density(t - h) * (A_0(t - h) + A_0(t + h)),     as a part of that bound
 """
 
 from typing import NamedTuple
@@ -34,6 +39,9 @@ _GUESSES_PER_UNIT = 64
 _FARTHEST = 28.0
 _LEAST = 1e-300
 ROOT_HALF_PI = ROOT_2PI / 2
+# Newton steps on the logarithm of the shortfall, quadratic from the second on.
+_RICH_SWEEPS = 12
+_NOTHING_MISSES = 12.0
 
 
 class Normalized(NamedTuple):
@@ -101,6 +109,31 @@ def normalized(distance: Array, spread: Array) -> Normalized:
     return Normalized(h, t, series)
 
 
+def shortfall(h: Array, t: Array) -> tuple[Array, Array]:
+    """Return by which part of its bound a price with ``t >= h`` misses it.
+
+    Beside it its slope along the spread, without the sign: it only falls.
+    """
+    upper = t - h
+    density = np.exp(-0.5 * upper * upper) / ROOT_2PI
+    return density * (tail(np.maximum(upper, 0.0)) + tail(t + h)), density
+
+
+def rich_spread_of(distance: Array, missing: Array) -> Array:
+    """Return the spread at which the price misses ``missing``, below 0.5, of its bound.
+
+    The logarithm of what is missing bends downwards: the first step may go too far,
+    those after it come back and never pass the answer again.
+    """
+    spread = np.maximum(np.sqrt(2 * distance), 1e-3)
+    # Where ``t - h`` is so much, less is missing than a float can tell.
+    most = _NOTHING_MISSES + np.sqrt(_NOTHING_MISSES**2 + 2 * distance)
+    for _ in range(_RICH_SWEEPS):
+        found, slope = shortfall(distance / spread, 0.5 * spread)
+        spread = np.minimum(spread + np.log(found / missing) * found / slope, most)
+    return spread
+
+
 def _guesses() -> Array:
     """Return the correction of the first guess, in even steps of sqrt(dearness)."""
     h = np.geomspace(1e-6, 36.0, 60_000)
@@ -165,5 +198,6 @@ def _patiently(distance: Array, worth: Array) -> Array:
         low, high = np.where(miss > 0, spread, low), np.where(miss > 0, high, spread)
         step = _step(found, miss)
         aim = spread + spread * step
-        spread = np.where((aim > low) & (aim < high), aim, np.sqrt(low * high))
+        # Where nothing is left to step, the aim is a side of the bracket itself.
+        spread = np.where((aim >= low) & (aim <= high), aim, np.sqrt(low * high))
     return np.where(np.abs(step) < _SMALL_STEP, spread, np.nan)

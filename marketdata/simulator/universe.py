@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from marketdata.simulator import contracts
 
-_DERIVATIVES = 2
+DERIVATIVES = 2
 _WEEK_ONE = dt.date(2024, 1, 1).toordinal()
 DERIVATIVE_EXCHANGES = {"NSE": "NFO", "BSE": "BFO"}
 _STRIKES_EACH_SIDE = 20
@@ -115,7 +115,7 @@ def derivative_token(
     week = (expires_on.toordinal() - _WEEK_ONE) // 7 % 512
     place = int(strike / owner.strike_step) % 2048 if strike else expires_on.month
     kind = (owner.number * 512 + week) * 2 + (option_type == "CE")
-    return (kind * 2048 + place) * 256 + _DERIVATIVES
+    return (kind * 2048 + place) * 256 + DERIVATIVES
 
 
 def listed(time: float, exchange: str, spot: Callable[[str, float], float]) -> Universe:
@@ -180,9 +180,10 @@ def derivative(
     day: dt.date,
     tick: float,
     option: tuple[float, str] = (0.0, ""),
+    rule: contracts.LotRule | None = None,
 ) -> Contract:
     strike, option_type = option
-    rule = contracts.lot_rule(owner.symbol, day)
+    rule = rule or contracts.lot_rule(owner.symbol, day)
     exchange = DERIVATIVE_EXCHANGES.get(exchange, exchange)
     if option_type:
         symbol = contracts.option_symbol(owner.symbol, day, strike, option_type)

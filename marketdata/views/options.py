@@ -22,6 +22,7 @@ from tradingsite.api import asked
 
 # When nobody says: how far back a series reaches, and over how many expiries.
 SPAN = timedelta(hours=6)
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 EXPIRIES = 2
 
 
@@ -167,14 +168,19 @@ def past(question: dict[str, Any]) -> datetime | None:
     at: datetime | None = question.get("at")
     if at is None:
         return None
-    if not datetime(2000, 1, 1, tzinfo=UTC) <= at <= timezone.now():
+    if not EARLIEST <= at <= timezone.now():
         raise ValidationError({"at": "Must be a past instant after the year 2000."})
     return at
 
 
 def span(question: dict[str, Any]) -> tuple[datetime, datetime]:
-    """Return the range that was asked about, its start on a whole interval."""
-    end = question.get("to") or timezone.now()
+    """Return the range that was asked about, its start on a whole interval.
+
+    It ends now at the latest, whatever was asked.
+    """
+    end = min(question.get("to") or timezone.now(), timezone.now())
+    if end < EARLIEST:
+        raise ValidationError({"to": "Must be after the year 2000."})
     start = question.get("from") or end - SPAN
     if not timedelta() < end - start <= questions.MOST_SPAN:
         raise ValidationError({"from": "Must be at most five days before to."})

@@ -17,9 +17,10 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.cache import never_cache
 
-from marketdata import chain
+from marketdata import calendars, chain
 from marketdata.chain import Chain, ChainExpiry, contracts
 from marketdata.models import Instrument
+from marketdata.overview import SILENT_AFTER_S
 from marketdata.udf import names
 from marketdata.views import chain_rows
 from tradingsite.pages import live_part
@@ -55,6 +56,7 @@ def page(request: HttpRequest, symbol: str) -> HttpResponse:
         "expiries": listed,
         "at": at,
         "asked_at": _local(at, underlying),
+        "is_refused": at is None and bool(request.GET.get("at", "").strip()),
         "widths": WIDTHS,
     }
     if listed:
@@ -137,11 +139,25 @@ def _sight(
     found = chain.snapshot(expiry, at)
     return {
         "chain": found,
+        "state": _state(found, at),
         "expiry": expiry,
         "lines": chain_rows.lines(found.around(width)),
         "width": width,
         "curves": _curves(found),
     }
+
+
+def _state(found: Chain, at: datetime | None) -> str:
+    """Return past, live, silent or waiting; closed where silence is as it should be."""
+    if at is not None:
+        return "past"
+    if found.observed_at is None:
+        return "waiting"
+    if (found.at - found.observed_at).total_seconds() <= SILENT_AFTER_S:
+        return "live"
+    exchange = found.expiry.underlying.exchange_id
+    is_open = calendars.calendars([exchange])[exchange].is_open(found.at)
+    return "silent" if is_open else "closed"
 
 
 def _curves(found: Chain) -> dict[str, Any]:
@@ -153,6 +169,8 @@ def _curves(found: Chain) -> dict[str, Any]:
             row.put and row.put.iv,
             row.call and row.call.open_interest,
             row.put and row.put.open_interest,
+            row.call and row.call.open_interest_change,
+            row.put and row.put.open_interest_change,
         ]
         for row in found.around(60)
     ]
@@ -175,6 +193,7 @@ def _config(found: Chain, at: datetime | None) -> dict[str, Any]:
         "expiry": found.expiry.expires_on.isoformat(),
         "at": at.isoformat() if at else None,
         "lotSize": lot_size,
+        "metricsUrl": reverse("options:expiry-metrics"),
         "payoffUrl": reverse("options:payoff"),
         "scenariosUrl": reverse("options:scenarios"),
     }

@@ -2,10 +2,12 @@
 
 import { Builder } from "./options/builder.js";
 import { ChainCharts } from "./options/charts.js";
+import { HistoryCharts } from "./options/history.js";
 
 const page = document.querySelector("[data-options-page]");
 const config = JSON.parse(document.getElementById("options-config").textContent);
 const charts = new ChainCharts(page);
+const history = new HistoryCharts(page, config);
 const builder = new Builder(page.querySelector("[data-builder]"), config);
 
 function drawCharts() {
@@ -80,6 +82,16 @@ document.body.addEventListener("htmx:beforeSwap", remember);
 document.body.addEventListener("htmx:afterSwap", () => {
   restore();
   drawCharts();
+});
+// Another width is another drawing.
+let resizing = 0;
+window.addEventListener("resize", () => {
+  clearTimeout(resizing);
+  resizing = setTimeout(() => {
+    drawCharts();
+    history.draw();
+    builder.redraw();
+  }, 150);
 });
 drawCharts();
 showMoney();

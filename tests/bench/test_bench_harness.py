@@ -82,6 +82,15 @@ def test_a_missed_target_is_said_and_not_hidden():
     assert json.loads(as_json("2 cores", [slow]))["figures"][0]["median"] == 3.0
 
 
+def test_a_ceiling_is_missed_by_what_stands_above_it():
+    slow = Figure("page", (60.0,), "ms", "in the server", 50.0, is_ceiling=True)
+    quick = Figure("page", (40.0,), "ms", "in the server", 50.0, is_ceiling=True)
+
+    assert not slow.is_met
+    assert quick.is_met
+    assert "<= 50.00 ms" in table([slow])
+
+
 def test_ratios_are_taken_within_a_round():
     assert ratios([10.0, 30.0], [5.0, 10.0]) == (2.0, 3.0)
 

@@ -69,8 +69,44 @@ def test_a_preset_fills_its_legs_and_clear_takes_them_away(
 ):
     page.goto(f"{site}/options/DEMO:NIFTY")
 
-    page.locator("[data-preset=straddle]").click()
+    page.locator("[data-presets]").select_option("straddle")
     expect(page.locator("[data-leg-rows] tr")).to_have_count(2)
     page.locator("[data-clear]").click()
 
     expect(page.locator("[data-no-legs]")).to_be_visible()
+
+
+def test_the_payoff_is_read_by_keys_and_its_scenarios_by_volatility(
+    site: str, page: Page, chain: Instrument
+):
+    page.goto(f"{site}/options/DEMO:NIFTY")
+    page.locator("[data-presets]").select_option("straddle")
+    calm = page.locator("[data-scenarios] tr").nth(1)
+    expect(calm).to_contain_text("now")
+    before = calm.inner_text()
+
+    page.locator("[data-payoff]").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-readout]")).to_contain_text("at expiry")
+    page.locator("[data-shift]").select_option("0.05")
+
+    expect(calm).not_to_have_text(before)
+
+
+def test_open_interest_is_shown_or_what_changed_of_it(
+    site: str, page: Page, chain: Instrument
+):
+    page.goto(f"{site}/options/DEMO:NIFTY")
+    expect(page.locator("[data-interest] svg rect")).to_have_count(8)
+
+    page.locator("[data-change]").click()
+
+    expect(page.locator("[data-interest]")).to_contain_text("an hour ago")
+    expect(page.locator("[data-change]")).to_have_attribute("aria-pressed", "true")
+
+
+def test_hours_without_a_story_say_so(site: str, page: Page, chain: Instrument):
+    page.goto(f"{site}/options/DEMO:NIFTY")
+
+    expect(page.locator("[data-ratio]")).to_contain_text("five minutes")
+    expect(page.locator("[data-volatility]")).to_contain_text("five minutes")

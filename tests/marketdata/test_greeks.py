@@ -294,6 +294,78 @@ def test_worthless_wings_keep_all_their_digits():
     assert found.volatility == pytest.approx(0.19, abs=1e-14)
 
 
+@pytest.mark.parametrize("price", [7.028613570420471e-300, 1e-290, 3e-303])
+def test_even_the_smallest_prices_come_back(price: float):
+    """In the first one a step of exactly 0 once left the answer for good."""
+    terms = Terms(3823.525642992352, 27619.36499254321, 0.2134150336958489, True)
+    found = greeks.implied(price, terms).volatility
+
+    assert greeks.price(found, terms) == pytest.approx(price, rel=1e-12)
+
+
+def test_a_price_below_what_a_float_can_hold_has_no_volatility():
+    found = greeks.implied(1e-320, Terms(24_000.0, 24_100.0, 0.1, True))
+
+    assert all(np.isnan(column[0]) for column in found)
+
+
+RICH = list(
+    itertools.product(
+        (1e-9, 0.01, 0.5, 0.999999, 1.0, 1.0000001, 2.0, 300.0, 1e12),
+        (3.0, 9.0, 16.0, 30.0),
+        (1e-4, 0.01, 0.25, 1.0),
+        (True, False),
+    )
+)
+
+
+def assert_to_the_last_digits(volatility: float, terms: Terms, price: float) -> None:
+    vega = float(greeks.value(volatility, terms).vega[0]) * 100
+    digits = EPSILON * (4 * price + 4 * volatility * vega)
+    assert abs(float(greeks.price(volatility, terms)[0]) - price) <= digits, terms
+
+
+def test_prices_near_their_upper_bound_keep_their_last_digits():
+    """Volatilities of thousands of percent: the digits are in what is missing."""
+    solved = 0
+    for moneyness, volatility, years, is_call in RICH:
+        forward, strike = 24_000.0, 24_000.0 * moneyness
+        terms = Terms(forward, strike, years, is_call)
+        price = float(exact_price(forward, strike, years, volatility, is_call=is_call))
+        assert_to_the_last_digits(volatility, terms, price)
+        found = greeks.implied(price, terms)
+        if np.isnan(found.volatility[0]):
+            continue
+        bound = conditioning(price, forward, strike, years, volatility)
+        error = abs(found.volatility[0] - volatility)
+        assert error <= max(1e-12, 2 * bound), (moneyness, volatility, years, is_call)
+        solved += 1
+
+    assert solved > 200
+
+
+def test_no_price_between_its_bounds_breaks_the_search():
+    random = np.random.default_rng(20261128)
+    count = 20_000
+    forward = 10 ** random.uniform(-3, 8, count)
+    strike = forward * np.exp(random.normal(0, 10 ** random.uniform(-12, 1.5, count)))
+    is_call = random.random(count) < 0.5
+    terms = Terms(forward, strike, 10 ** random.uniform(-9, 2, count), is_call)
+    # From a hair above intrinsic value to a hair below the bound.
+    share = random.random(count) ** random.choice([1, 20, 200], count)
+    share = np.where(random.random(count) < 0.3, 1 - share * 1e-3, share)
+    intrinsic = np.maximum(np.where(is_call, forward - strike, strike - forward), 0)
+    price = intrinsic + (np.where(is_call, forward, strike) - intrinsic) * share
+    found = greeks.implied(price, terms)
+
+    known = np.isfinite(found.volatility)
+    assert np.isfinite(np.array(found)[:, known]).all()
+    assert known.mean() > 0.6
+    again = greeks.price(found.volatility, terms)[known]
+    digits = 6 * price + 4 * found.volatility * np.nan_to_num(found.vega) * 100
+    assert (np.abs(again - price[known]) <= EPSILON * digits[known]).all()
+
+
 def test_a_whole_chain_is_valued_as_its_options_alone():
     random = np.random.default_rng(20261123)
     strikes = random.uniform(20_000, 28_000, 200)

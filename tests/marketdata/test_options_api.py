@@ -191,10 +191,20 @@ def test_open_interest_is_compared_with_an_hour_ago(
     save_chain(nifty, options, early, "2026-11-20 10:40", spot=23_990)
     save_chain(nifty, options, LINES, "2026-11-20 11:59", spot=24_000)
 
-    row = answer(asha, "chain")["strikes"][1]
+    body = answer(asha, "chain")
 
+    row = body["strikes"][1]
     assert row["call"]["oi_change"] == 1000
     assert row["put"]["oi_change"] == -100
+    # The other strikes were not known then: they have not changed.
+    assert body["metrics"]["call_oi_change"] == 1000
+    assert body["metrics"]["put_oi_change"] == -100
+
+
+def test_without_an_earlier_hour_nobody_knows_a_change(asha: Client, chain: None):
+    metrics = answer(asha, "chain")["metrics"]
+
+    assert metrics["call_oi_change"] is metrics["put_oi_change"] is None
 
 
 def test_a_newer_quote_comes_on_top_of_the_bars(
@@ -333,7 +343,19 @@ def test_the_metrics_of_an_expiry_over_time_hold_what_was_last_heard(
     assert series[1]["pcr"] == pytest.approx(7900 / 9300, abs=1e-6)
     assert series[0]["forward"] == 24_010
     assert series[0]["atm_iv"] > 0
+    # Until 15:30 of Monday, from the end of the interval on.
+    years = (3 * 24 + 3 + 55 / 60) / 24 / 365
+    assert series[0]["expected_move"] == pytest.approx(
+        24_010 * series[0]["atm_iv"] * years**0.5, rel=1e-4
+    )
     assert [row["underlying"] for row in series] == [24_000, 24_010, 24_080]
+
+
+def test_a_series_ends_now_at_the_latest(asha: Client, hour: None):
+    """A year that no calendar has would lie beyond the last expiry."""
+    late = answer(asha, "expiry-metrics", to="9999-12-31T23:59:59Z")
+
+    assert late == answer(asha, "expiry-metrics")
 
 
 def test_a_series_begins_with_what_was_known_before_it(asha: Client, hour: None):
@@ -484,6 +506,8 @@ def test_a_bad_leg_is_named(
         ("moneyness-series", {"resolution": 7}, {"resolution"}),
         ("moneyness-series", {"from": "2026-11-01T10:00:00Z"}, {"from"}),
         ("expiry-metrics", {"to": "soon"}, {"to"}),
+        ("expiry-metrics", {"to": "0001-01-01T00:00:00Z"}, {"to"}),
+        ("moneyness-series", {"to": "1999-12-31T10:00:00Z"}, {"to"}),
         ("strike-history", {}, {"strike"}),
         ("strike-history", {"strike": "NaN"}, {"strike"}),
         ("strike-history", {"strike": 1e12}, {"strike"}),

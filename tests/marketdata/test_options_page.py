@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.asserts import assertContains, assertNotContains, assertRedirects
 
 from marketdata.models import Instrument
-from tests.marketdata.builders import ist
+from tests.marketdata.builders import ist, make_instrument
 from tests.marketdata.chains import (
     Line,
     Quote,
@@ -117,7 +117,7 @@ def test_a_past_minute_stands_still(asha: Client, nifty: Instrument):
 
     assertContains(live, "every 2s")
     assertNotContains(past, "every 2s")
-    assertContains(past, "As of 10:31:59")
+    assertContains(past, "As of 10:31:59, 19 Nov 2026")
     assertContains(past, 'value="2026-11-19T10:31"')
     assertNotContains(past, "180.00")
 
@@ -126,7 +126,50 @@ def test_a_past_minute_stands_still(asha: Client, nifty: Instrument):
 def test_a_minute_that_cannot_be_shown_shows_now(
     asha: Client, nifty: Instrument, at: str
 ):
-    assertContains(asha.get("/options/NSE:NIFTY", {"at": at}), "every 2s")
+    page = asha.get("/options/NSE:NIFTY", {"at": at})
+
+    assertContains(page, "every 2s")
+    assertContains(page, "That is no minute of the past")
+
+
+@pytest.mark.parametrize(
+    ("now", "badge"),
+    [
+        ("2026-11-20 12:00", "Live 11:59:59"),
+        ("2026-11-20 12:05", "Stale since 11:59:59"),
+        ("2026-11-20 18:00", "Market closed, last 11:59:59"),
+    ],
+)
+def test_the_chain_tells_how_fresh_it_is(
+    asha: Client,
+    nifty: Instrument,
+    monkeypatch: pytest.MonkeyPatch,
+    now: str,
+    badge: str,
+):
+    monkeypatch.setattr(timezone, "now", lambda: ist(now))
+    part = asha.get("/_options/sight", {"symbol": "NSE:NIFTY"})
+
+    assertContains(part, badge)
+
+
+def test_a_minute_before_any_price_says_so(asha: Client, nifty: Instrument):
+    past = asha.get("/options/NSE:NIFTY", {"at": "2026-11-18T10:31"})
+
+    assertContains(past, "No prices at that minute")
+
+
+def test_many_underlyings_are_a_choice_and_few_are_links(
+    asha: Client, nifty: Instrument
+):
+    few = asha.get("/options/NSE:NIFTY")
+    for name in ("ALPHA", "BETA", "GAMMA", "DELTA"):
+        owner = make_instrument(name, kind="stock", name=name)
+        make_options(owner, EXPIRY, [100])
+    many = asha.get("/options/NSE:NIFTY")
+
+    assertNotContains(few, "options-other")
+    assertContains(many, '<option value="NSE:GAMMA"')
 
 
 def test_an_unknown_expiry_or_width_shows_the_nearest(asha: Client, nifty: Instrument):

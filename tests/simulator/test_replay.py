@@ -108,6 +108,71 @@ def test_a_chain_snapshot_prints_each_option_that_was_traded(chain_file: Path):
     assert {b.get("ts", b.get("timestamp")) for b in bodies} == {taken_at}
 
 
+OTHER_LINES = """\
+Expiry,symbol,STRIKE,CE_LTP,CE_OI,CE_Volume,PE_LTP,PE_OI,PE_Volume,Spot,Note,Timestamp
+24-Feb-2026,M&M,3450,"1,075.50",400,600,-,,,3500.5,x,2026-02-03T04:32:00+00:00
+
+24-Feb-2026,IDEA,10.5,0.9,"142,950",71475.0,0.2,71475,0,0.0,,2026-02-03 10:02:00
+24-Feb-2026,IDEA,11,0.5,71475,71475,0.4,71475,0,,,2026-02-03 10:02:00
+24-Feb-2026,FINNIFTY,27300,90,60,180,80,120,60,27310,,2026-02-03 10:02:00
+"""
+
+
+@pytest.fixture
+def other_file(tmp_path: Path):
+    path = tmp_path / "stocks.csv"
+    path.write_bytes(gzip.compress(OTHER_LINES.encode()))
+    return path
+
+
+def test_a_chain_of_another_shape_is_read_alike(other_file: Path):
+    ticks = replayed(other_file)
+
+    assert {(t.contract.key, t.price, t.volume, t.open_interest) for t in ticks} == {
+        ("NSE:M&M", 3500.5, 0, 0),
+        ("NFO:M&M26FEB3450CE", 1075.5, 600, 400),
+        ("NFO:IDEA26FEB10.5CE", 0.9, 71475, 142950),
+        ("NFO:IDEA26FEB10.5PE", 0.2, 0, 71475),
+        ("NFO:IDEA26FEB11CE", 0.5, 71475, 71475),
+        ("NFO:IDEA26FEB11PE", 0.4, 0, 71475),
+        ("NSE:FINNIFTY", 27310, 0, 0),
+        ("NFO:FINNIFTY26FEB27300CE", 90, 180, 60),
+        ("NFO:FINNIFTY26FEB27300PE", 80, 60, 120),
+    }
+    taken_at = dt.datetime(2026, 2, 3, 10, 2, tzinfo=IST).timestamp()
+    assert {tick.at for tick in ticks} == {taken_at}
+
+
+def test_an_underlying_without_a_spot_is_listed_without_a_price(other_file: Path):
+    listed = ReplayFeed((other_file,), "NSE").universe(0.0).by_key
+
+    assert listed["NSE:IDEA"].kind == "stock"
+    assert listed["NSE:FINNIFTY"].kind == "index"
+    tokens = [contract.token for contract in listed.values()]
+    assert len(set(tokens)) == len(tokens)
+    # The lot of an unknown owner is what its quantities are multiples of.
+    lots = {c.underlying: c.lot_size for c in listed.values() if c.kind == "option"}
+    assert lots == {"M&M": 200, "IDEA": 71475, "FINNIFTY": 60}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("3450,", "0,", "above 0"),
+        ("0.9,", "-0.9,", "no price"),
+        ("0.9,", "inf,", "no price"),
+        ("71475.0", "many", "could not convert"),
+        ("24-Feb-2026,IDEA,11", "Tuesday,IDEA,11", "no day"),
+        ("2026-02-03 10:02:00", "noon", "Invalid isoformat"),
+    ],
+)
+def test_a_bad_line_of_a_chain_is_named(other_file: Path, old: str, new: str, why: str):
+    other_file.write_text(OTHER_LINES.replace(old, new, 1))
+
+    with pytest.raises(RecordingError, match=rf"stocks.csv, line \d: .*{why}"):
+        ReplayFeed((other_file,), "NSE")
+
+
 def test_files_are_merged_in_order_of_time(nse_file: Path, chain_file: Path):
     assert len(replayed(chain_file, nse_file)) == 16 + 4
 

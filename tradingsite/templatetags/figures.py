@@ -90,6 +90,14 @@ def until_minute(value: datetime | None) -> str:
     return "24:00" if written == "00:00" else written
 
 
+def on_day(value: datetime | None) -> str:
+    """Write the date as the desk's clock shows it: 27 Nov 2026."""
+    if value is None:
+        return ABSENT
+    local = timezone.localtime(value, ZoneInfo(settings.DISPLAY_TIME_ZONE))
+    return f"{local.day} {local:%b %Y}"
+
+
 @register.filter
 def moment(value: datetime | None) -> str:
     """Write a day and a minute of the desk's clock: 23 Nov 10:15."""

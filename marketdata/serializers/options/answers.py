@@ -98,6 +98,14 @@ class MetricsSerializer(serializers.Serializer[Any]):
     days_to_expiry = RoundedField(6, source="days")
     total_call_oi = serializers.IntegerField(source="call_open_interest")
     total_put_oi = serializers.IntegerField(source="put_open_interest")
+    call_oi_change = serializers.IntegerField(
+        source="call_open_interest_change",
+        allow_null=True,
+        help_text="Of the strikes that were known one hour earlier.",
+    )
+    put_oi_change = serializers.IntegerField(
+        source="put_open_interest_change", allow_null=True
+    )
     total_call_volume = serializers.IntegerField(source="call_volume")
     total_put_volume = serializers.IntegerField(source="put_volume")
     pcr = RoundedField(6, source="pcr_open_interest", help_text="Of open interest.")
@@ -216,7 +224,9 @@ class ExpiryMetricSerializer(serializers.Serializer[Any]):
     pcr_volume = RoundedField(6)
     max_pain_strike = RoundedField(2)
     atm_iv = RoundedField(6)
+    skew = RoundedField(6)
     straddle = RoundedField(2)
+    expected_move = RoundedField(2)
 
 
 class ExpiryMetricsSerializer(serializers.Serializer[Any]):

@@ -10,6 +10,7 @@ from pathlib import Path
 from marketdata.simulator.replay import bars, chains
 from marketdata.simulator.replay.prints import Listing, Print, RecordingError
 
+_GZIP = b"\x1f\x8b"
 _NSE_LINE = re.compile(r"[A-Z0-9&-]+,\d{8},\d\d:\d\d,")
 
 
@@ -28,7 +29,7 @@ def _file_prints(path: Path, listing: Listing) -> Iterator[Print]:
         return bars.yahoo(path.name, lines, listing)
     if first.startswith("date,open,high,low,close,volume"):
         return bars.futures(path.name, lines, listing)
-    if first.startswith("Symbol,Expiry,Strike"):
+    if chains.is_chain(first):
         return chains.snapshot(path.name, lines, listing)
     raise RecordingError(path.name, 1, "neither bars nor an option chain that we know")
 
@@ -36,7 +37,7 @@ def _file_prints(path: Path, listing: Listing) -> Iterator[Print]:
 def _lines(path: Path) -> list[str]:
     raw = path.read_bytes()
     try:
-        text = gzip.decompress(raw) if path.suffix == ".gz" else raw
+        text = gzip.decompress(raw) if raw[:2] == _GZIP else raw
         return text.decode("utf-8-sig").splitlines()
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise RecordingError(path.name, 1, error) from error

@@ -21,9 +21,47 @@ export class Builder {
     root.querySelector("[data-clear]").addEventListener("click", () => this.clear());
     root.querySelector("[data-leg-rows]").addEventListener("input", (event) => this.edited(event));
     root.querySelector("[data-leg-rows]").addEventListener("click", (event) => this.clicked(event));
-    for (const button of root.querySelectorAll("[data-preset]")) {
-      button.addEventListener("click", () => this.preset(button.dataset.preset));
-    }
+    const presets = root.querySelector("[data-presets]");
+    presets.addEventListener("change", () => {
+      this.preset(presets.value);
+      presets.value = "";
+    });
+    this.shift = root.querySelector("[data-shift]");
+    this.shift.addEventListener("change", () => this.ask({ keepRows: true }));
+    this.listen(root.querySelector("[data-payoff]"));
+  }
+
+  // The curve is read under the pointer, or by the arrow keys.
+  listen(area) {
+    area.addEventListener("pointermove", (event) => {
+      const x = this.curve.under(event.clientX);
+      if (x !== undefined) this.read(x);
+    });
+    area.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (!step || !this.payoff) return;
+      event.preventDefault();
+      const { spots, spot } = this.payoff;
+      const gap = spots[1] - spots[0];
+      const here = this.readAt ?? spot;
+      this.read(Math.min(Math.max(here + step * gap, spots[0]), spots.at(-1)));
+    });
+  }
+
+  read(x) {
+    if (!this.payoff) return;
+    const { spots, at_expiry: atExpiry, now, spot } = this.payoff;
+    const share = (x - spots[0]) / (spots.at(-1) - spots[0]);
+    const place = Math.round((spots.length - 1) * Math.min(Math.max(share, 0), 1));
+    this.readAt = spots[place];
+    this.curve.point(this.readAt);
+    const moved = withSign((100 * (this.readAt - spot)) / spot, 1);
+    const values = `at expiry ${withSign(atExpiry[place], 0)}, today ${withSign(now[place], 0)}`;
+    write(this.root.querySelector("[data-readout]"), `${price(this.readAt, 0)} (${moved} %): ${values}`);
+  }
+
+  redraw() {
+    if (this.payoff) this.showCurve(this.payoff);
   }
 
   // Three expected moves to each side say more than a fixed range.
@@ -54,7 +92,12 @@ export class Builder {
       return Number(row.querySelector("[data-strike]")?.dataset.strike);
     };
     const legs = {
+      bull: [["CE", 0, 1], ["CE", 4, -1]],
+      bear: [["PE", 0, 1], ["PE", -4, -1]],
+      "long-straddle": [["CE", 0, 1], ["PE", 0, 1]],
       straddle: [["CE", 0, -1], ["PE", 0, -1]],
+      strangle: [["CE", 4, -1], ["PE", -4, -1]],
+      butterfly: [["CE", -4, 1], ["CE", 0, -2], ["CE", 4, 1]],
       condor: [["PE", -6, 1], ["PE", -3, -1], ["CE", 3, -1], ["CE", 6, 1]],
     }[name];
     this.legs = legs
@@ -91,15 +134,20 @@ export class Builder {
     this.root.querySelector("[data-legs]").hidden = isEmpty;
     this.root.querySelector("[data-clear]").hidden = isEmpty;
     this.trouble("");
-    if (isEmpty) return;
+    if (isEmpty) {
+      this.payoff = null;
+      this.readAt = undefined;
+      return;
+    }
     const turn = (this.turn = Symbol("turn"));
     try {
-      const moves = { spot_moves_pct: MOVES, iv_shifts: [0], days: [0, 1, 2] };
+      const moves = { spot_moves_pct: MOVES, iv_shifts: [Number(this.shift.value)], days: [0, 1, 2] };
       const [payoff, scenarios] = await Promise.all([
         this.post(this.config.payoffUrl, { ...this.question(), range_pct: this.range }),
         this.post(this.config.scenariosUrl, { ...this.question(), ...moves }),
       ]);
       if (turn !== this.turn) return;
+      this.payoff = payoff;
       if (!keepRows) this.showLegs(payoff.legs);
       this.showFacts(payoff);
       this.showCurve(payoff);
@@ -146,13 +194,13 @@ export class Builder {
   }
 
   showFacts(payoff) {
-    const money = (value) => (value === null ? "–" : price(value, 0));
+    const money = (value) => (value === null ? "–" : written(value, 0));
     const facts = [
       ["Premium", payoff.net_premium < 0 ? `${money(-payoff.net_premium)} received` : `${money(payoff.net_premium)} paid`],
       ["Most to win", payoff.profit_is_unlimited ? "without limit" : money(payoff.max_profit)],
       ["Most to lose", payoff.loss_is_unlimited ? "without limit" : money(payoff.max_loss)],
       ["Break-even", payoff.break_evens.map((at) => price(at, 2)).join(", ") || "none"],
-      ["Delta", payoff.delta === null ? "–" : price(payoff.delta, 1)],
+      ["Delta", payoff.delta === null ? "–" : written(payoff.delta, 1)],
       ["Theta a day", money(payoff.theta)],
       ["Vega per 1 %", money(payoff.vega)],
     ];
@@ -179,11 +227,13 @@ export class Builder {
     this.curve.line(atExpiry, "expiry");
     if (now.length) this.curve.line(now, "now");
     this.curve.mark(payoff.spot, "now");
+    for (const at of payoff.break_evens) this.curve.mark(at, price(at, 0), 1);
+    if (this.readAt !== undefined) this.read(this.readAt);
   }
 
   showScenarios({ scenarios }) {
     const head = document.createElement("tr");
-    head.append(cell("th", "Move of the underlying"), ...MOVES.map((move) => cell("th", `${move > 0 ? "+" : ""}${move} %`, "number")));
+    head.append(cell("th", "Move of the underlying"), ...MOVES.map((move) => cell("th", `${withSign(move, 0)} %`, "number")));
     const rows = scenarios.map(({ days, profits }) => {
       const row = document.createElement("tr");
       const name = cell("th", days === 0 ? "now" : `in ${days} d`);
@@ -204,9 +254,21 @@ function cell(kind, text, className = "") {
 const number = (value) => cell("td", value === null ? "–" : price(value, 2), "number");
 const wide = (value) => cell("td", value === null ? "–" : (value * 100).toFixed(2), "number wide");
 
+// With the sign of mathematics, and none on a zero.
+function written(value, precision) {
+  const text = price(Math.abs(value), precision);
+  return value < 0 && Number(Math.abs(value).toFixed(precision)) ? `\u2212${text}` : text;
+}
+
+function withSign(value, precision) {
+  if (value === null || value === undefined) return "–";
+  return Number(value.toFixed(precision)) > 0 ? `+${written(value, precision)}` : written(value, precision);
+}
+
 function signed(value) {
-  if (value === null) return cell("td", "–", "number");
-  return cell("td", `${value > 0 ? "+" : ""}${price(value, 0)}`, `number ${value < 0 ? "down" : "up"}`);
+  const text = withSign(value, 0);
+  const direction = { "+": "up", "\u2212": "down" }[text[0]] ?? "flat";
+  return cell("td", text, `number ${direction}`);
 }
 
 function lots(value) {

@@ -15,11 +15,20 @@ export function compact(value) {
 
 export class ChainCharts {
   constructor(page) {
+    this.isChange = false;
+    const button = page.querySelector("[data-change]");
+    button.addEventListener("click", () => {
+      this.isChange = !this.isChange;
+      button.setAttribute("aria-pressed", String(this.isChange));
+      if (this.last) this.draw(this.last);
+    });
     this.smile = new Curve(page.querySelector("[data-smile]"), { formatX: strike, formatY: percent });
     this.interest = new Curve(page.querySelector("[data-interest]"), { formatX: strike, formatY: compact });
   }
 
-  draw({ rows, forward, maxPain }) {
+  draw(curves) {
+    const { rows, forward, maxPain } = curves;
+    this.last = curves;
     this.drawSmile(rows, forward);
     this.drawInterest(rows, forward, maxPain);
   }
@@ -45,18 +54,21 @@ export class ChainCharts {
   }
 
   drawInterest(rows, forward, maxPain) {
-    const known = rows.filter((row) => row[3] || row[4]);
+    const first = this.isChange ? 5 : 3;
+    const known = rows.filter((row) => row[first] || row[first + 1]);
     if (!known.length) {
-      this.interest.empty("No open interest has been heard yet.");
+      this.interest.empty(this.isChange ? "Nothing is known of an hour ago, or nothing changed." : "No open interest has been heard yet.");
       return;
     }
     const strikes = known.map(([at]) => at);
-    const most = Math.max(...known.flatMap((row) => [row[3] ?? 0, row[4] ?? 0]));
+    const sizes = known.flatMap((row) => [row[first] ?? 0, row[first + 1] ?? 0]);
+    const [least, most] = [Math.min(0, ...sizes), Math.max(0, ...sizes)];
     const gap = Math.min(...strikes.slice(1).map((at, place) => at - strikes[place]), Infinity);
     const step = Number.isFinite(gap) ? gap : 1;
-    this.interest.begin([strikes[0] - step, strikes.at(-1) + step], [0, most * 1.06]);
+    this.interest.begin([strikes[0] - step, strikes.at(-1) + step], [least * 1.06, most * 1.12]);
     const width = Math.max((this.interest.left(step) - this.interest.left(0)) * 0.38, 0.8);
-    for (const [at, , , call, put] of known) {
+    for (const row of known) {
+      const [at, call, put] = [row[0], row[first], row[first + 1]];
       const middle = this.interest.left(at);
       this.interest.bar(middle - width, width, call ?? 0, "call", `${strike(at)} calls: ${compact(call ?? 0)}`);
       this.interest.bar(middle, width, put ?? 0, "put", `${strike(at)} puts: ${compact(put ?? 0)}`);

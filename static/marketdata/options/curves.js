@@ -21,8 +21,18 @@ function ticks(low, high, count) {
   return found;
 }
 
+// At most seven multiples of `unit`, doubled as often as it takes.
+function wholes(low, high, unit) {
+  while ((high - low) / unit > 7) unit *= 2;
+  const found = [];
+  for (let at = Math.ceil(low / unit) * unit; at <= high; at += unit) found.push(at);
+  return found.length ? found : [low, high];
+}
+
 export class Curve {
-  constructor(root, { height = 240, formatX = String, formatY = String } = {}) {
+  // Times want ticks on whole half hours: of a multiple of `unitX`.
+  constructor(root, { height = 240, formatX = String, formatY = String, unitX = 0 } = {}) {
+    this.unitX = unitX;
     this.root = root;
     this.height = height;
     this.formatX = formatX;
@@ -63,7 +73,7 @@ export class Curve {
       this.add("line", { class: "curve__grid", x1: MARGIN.left, x2: this.width - MARGIN.right, y1: at, y2: at });
       this.add("text", { class: "curve__tick", x: MARGIN.left - 6, y: at + 4, "text-anchor": "end" }, this.formatY(y));
     }
-    for (const x of ticks(...this.x, 6)) {
+    for (const x of this.unitX ? wholes(...this.x, this.unitX) : ticks(...this.x, 6)) {
       const at = this.left(x);
       if (at < MARGIN.left || at > this.width - MARGIN.right) continue;
       this.add("text", { class: "curve__tick", x: at, y: bottom + 17, "text-anchor": "middle" }, this.formatX(x));
@@ -116,10 +126,28 @@ export class Curve {
   }
 
   mark(x, label, row = 0) {
-    if (x === null || x < this.x[0] || x > this.x[1]) return;
+    if (x === null || x === undefined || x < this.x[0] || x > this.x[1]) return;
     const at = this.left(x);
     this.add("line", { class: "curve__mark", x1: at, x2: at, y1: MARGIN.top, y2: this.height - MARGIN.bottom });
-    this.add("text", { class: "curve__label", x: at + 4, y: MARGIN.top + 8 + row * 13 }, label);
+    // What would leave the chart stands on the other side of its line.
+    const isLate = at > this.width - 90;
+    const place = isLate ? { x: at - 4, "text-anchor": "end" } : { x: at + 4 };
+    this.add("text", { class: "curve__label", ...place, y: MARGIN.top + 8 + row * 13 }, label);
+  }
+
+  // Which x stands under a place on the screen; undefined outside.
+  under(clientX) {
+    const box = this.svg?.getBoundingClientRect();
+    if (!box?.width) return undefined;
+    const at = ((clientX - box.left) / box.width) * this.width;
+    const share = (at - MARGIN.left) / (this.width - MARGIN.left - MARGIN.right);
+    return share < 0 || share > 1 ? undefined : this.x[0] + share * (this.x[1] - this.x[0]);
+  }
+
+  point(x) {
+    this.pointer?.remove();
+    const at = this.left(x);
+    this.pointer = this.add("line", { class: "curve__pointer", x1: at, x2: at, y1: MARGIN.top, y2: this.height - MARGIN.bottom });
   }
 }
 

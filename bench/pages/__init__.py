@@ -1,0 +1,1 @@
+"""Whole pages and answers of the option chain, timed inside the server."""

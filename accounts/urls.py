@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from accounts.views import (
+from accounts.views.own import (
     AccountListView,
     LogInView,
     MeView,

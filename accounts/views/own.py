@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from accounts.forms import LogInForm
 from accounts.models import TradingAccount
 from accounts.principals import Principal
-from accounts.serializers import PrincipalSerializer, TradingAccountSerializer
+from accounts.serializers.accounts import PrincipalSerializer, TradingAccountSerializer
 
 
 class LogInView(views.LoginView):

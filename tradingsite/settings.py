@@ -189,6 +189,9 @@ OPTION_RATE_BASIS_POINTS = environment.integer("OPTION_RATE_BASIS_POINTS", 0)
 GAP_MAP_DAYS = environment.integer("GAP_MAP_DAYS", 30, least=1)
 HISTORY_CALLS_A_SECOND = environment.integer("HISTORY_CALLS_A_SECOND", 3, least=1)
 
+# --- brokers -------------------------------------------------------------------
+KITE_URL = environment.text("KITE_URL", "https://api.kite.trade")
+
 # --- history of bars ----------------------------------------------------------
 # What each web process keeps of it at hand.
 HISTORY_MEMORY_BYTES = environment.integer(

@@ -135,10 +135,11 @@ class _Step:
         elif self.as_of < row.reported_at:
             self.ignored += 1
             return
-        elif all(getattr(row, name) == fact for name, fact in facts.items()):
+        elif all(getattr(row, name) == fact for name, fact in facts.items()) and (
             # A complete report leaves its time on the account, a partial one here.
-            if not is_partial or row.reported_at == self.as_of:
-                return
+            not is_partial or row.reported_at == self.as_of
+        ):
+            return
         before = row.quantity, row.average_price
         for name, value in (facts | {"reported_at": self.as_of}).items():
             setattr(row, name, value)

@@ -1,18 +1,44 @@
 """The addresses of a person's own account, and of accounts for programs."""
 
 from django.contrib.auth.views import LogoutView
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from accounts.views.own import (
-    AccountListView,
     LogInView,
     MeView,
     PasswordChangeView,
 )
+from accounts.views.portfolio import (
+    AccountListView,
+    AccountSyncView,
+    AccountView,
+    CurveView,
+    FundsView,
+    HoldingsView,
+    PositionChangeListView,
+    PositionsView,
+    SnapshotListView,
+)
 
-api_urls = [
+account_urls = [
+    path("", AccountView.as_view(), name="account"),
+    path("/sync", AccountSyncView.as_view(), name="account-sync"),
+    path("/positions", PositionsView.as_view(), name="account-positions"),
+    path(
+        "/positions/changes",
+        PositionChangeListView.as_view(),
+        name="account-position-changes",
+    ),
+    path("/holdings", HoldingsView.as_view(), name="account-holdings"),
+    path("/funds", FundsView.as_view(), name="account-funds"),
+    path("/snapshots", SnapshotListView.as_view(), name="account-snapshots"),
+    path("/equity", CurveView.as_view(), name="account-equity"),
+]
+
+api_urls: list[URLPattern | URLResolver] = [
     path("auth/me", MeView.as_view(), name="me"),
     path("accounts", AccountListView.as_view(), name="account-list"),
+    path("accounts/<slug:slug>", include(account_urls)),
 ]
 
 urlpatterns = [

@@ -177,6 +177,9 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour="2,3", minute="40"),
     },
     "roll_up_bars": {"task": "marketdata.tasks.roll_up_bars", "schedule": 15.0},
+    # Both look at the dated sessions of each account's exchanges first.
+    "sync_accounts": {"task": "accounts.tasks.sync_accounts", "schedule": 60.0},
+    "take_snapshots": {"task": "accounts.tasks.take_snapshots", "schedule": 300.0},
 }
 
 # --- the ticker service and its ticks -----------------------------------------

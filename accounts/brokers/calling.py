@@ -37,7 +37,7 @@ MOST_BYTES = 8 * 1024 * 1024
 # Syncs come once a minute and account: the window is long enough to see several.
 LIMITS = Limits(
     window_s=120,
-    minimum_calls=4,
+    minimum_calls=8,
     slow_call_s=CALL_S,
     open_s=15.0,
     opened_by=(BrokerTimedOut,),

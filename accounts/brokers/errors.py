@@ -60,3 +60,9 @@ class BrokerUnreadable(BrokerNeedsHuman):
     """The answer is whole but has a shape we do not know; nothing of it is taken."""
 
     code = "broker_unreadable"
+
+
+class BrokerOtherAccount(BrokerNeedsHuman):
+    """The session belongs to another account than the one that was asked for."""
+
+    code = "broker_other_account"

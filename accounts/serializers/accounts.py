@@ -1,8 +1,7 @@
-"""What programs are told about the subject and its accounts."""
+"""What programs are told about the subject."""
 
 from rest_framework import serializers
 
-from accounts.models import TradingAccount
 from accounts.principals import Principal
 
 
@@ -14,14 +13,3 @@ class PrincipalSerializer(serializers.Serializer[Principal]):
     key_id = serializers.CharField(allow_null=True)
     scopes = serializers.ListField(child=serializers.CharField())
     is_staff = serializers.BooleanField()
-
-
-class TradingAccountSerializer(serializers.ModelSerializer[TradingAccount]):
-    """An account under its public slug; nothing of the broker's credentials."""
-
-    account_id = serializers.CharField(source="slug")
-    desk = serializers.CharField(source="desk.slug")
-
-    class Meta:
-        model = TradingAccount
-        fields = ["account_id", "name", "desk", "broker", "status", "is_paper"]

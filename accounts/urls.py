@@ -21,24 +21,24 @@ from accounts.views.portfolio import (
 )
 
 account_urls = [
-    path("", AccountView.as_view(), name="account"),
-    path("/sync", AccountSyncView.as_view(), name="account-sync"),
-    path("/positions", PositionsView.as_view(), name="account-positions"),
+    path("sync", AccountSyncView.as_view(), name="account-sync"),
+    path("positions", PositionsView.as_view(), name="account-positions"),
     path(
-        "/positions/changes",
+        "positions/changes",
         PositionChangeListView.as_view(),
         name="account-position-changes",
     ),
-    path("/holdings", HoldingsView.as_view(), name="account-holdings"),
-    path("/funds", FundsView.as_view(), name="account-funds"),
-    path("/snapshots", SnapshotListView.as_view(), name="account-snapshots"),
-    path("/equity", CurveView.as_view(), name="account-equity"),
+    path("holdings", HoldingsView.as_view(), name="account-holdings"),
+    path("funds", FundsView.as_view(), name="account-funds"),
+    path("snapshots", SnapshotListView.as_view(), name="account-snapshots"),
+    path("equity", CurveView.as_view(), name="account-equity"),
 ]
 
 api_urls: list[URLPattern | URLResolver] = [
     path("auth/me", MeView.as_view(), name="me"),
     path("accounts", AccountListView.as_view(), name="account-list"),
-    path("accounts/<slug:slug>", include(account_urls)),
+    path("accounts/<slug:slug>", AccountView.as_view(), name="account"),
+    path("accounts/<slug:slug>/", include(account_urls)),
 ]
 
 urlpatterns = [

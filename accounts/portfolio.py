@@ -164,7 +164,9 @@ def take_snapshots(accounts: Collection[TradingAccount], at: datetime.datetime) 
     An account that was never synced has nothing to remember. An instant that has its
     snapshot keeps it, whoever tries again.
     """
-    synced = AccountSync.objects.filter(account__in=accounts, last_sync_at__lte=at)
+    synced = AccountSync.objects.filter(
+        account__in=accounts, last_sync_at__isnull=False
+    )
     known = set(synced.values_list("account_id", flat=True))
     accounts = [account for account in accounts if account.pk in known]
     places = hours.calendars_of(accounts)

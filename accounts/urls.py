@@ -3,6 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 
+from accounts.views import account_pages as pages
 from accounts.views.own import (
     LogInView,
     MeView,
@@ -45,5 +46,10 @@ urlpatterns = [
     path("login/", LogInView.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("password/", PasswordChangeView.as_view(), name="password_change"),
+    path("accounts/", pages.accounts_page, name="accounts"),
+    path("accounts/<slug:slug>/", pages.account_page, name="account"),
+    path("accounts/<slug:slug>/sync", pages.sync_now, name="account-sync"),
+    path("_accounts/list", pages.accounts_part, name="accounts-part"),
+    path("_accounts/one", pages.account_part, name="account-part"),
     path("api/v1/", include((api_urls, "accounts"))),
 ]

@@ -240,6 +240,13 @@ def test_odd_questions_are_refused(
     assert code in {None, error["code"]}
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_the_first_and_the_last_day_are_days_too(trader: Caller, day: str):
+    for resolution in ("day", "intraday"):
+        query = {"end": day, "resolution": resolution}
+        assert trader.get("account-equity", **query).json()["points"] == []
+
+
 @pytest.mark.usefixtures("history")
 def test_the_curve_by_day_and_by_snapshot(trader: Caller):
     span = {"start": "2026-01-01", "end": "2026-01-10"}

@@ -191,7 +191,7 @@ class PositionChangeSerializer(serializers.ModelSerializer[PositionChange]):
         ]
 
 
-class SnapshotSerializer(serializers.ModelSerializer[AccountSnapshot]):
+class AccountSnapshotSerializer(serializers.ModelSerializer[AccountSnapshot]):
     """A snapshot without its rows: ask with ``as_of`` for those."""
 
     complete = serializers.BooleanField(source="is_complete")
@@ -210,7 +210,7 @@ class CurveSerializer(serializers.Serializer[Any]):
 
     account_id = serializers.CharField()
     resolution = serializers.CharField()
-    points = SnapshotSerializer(many=True)
+    points = AccountSnapshotSerializer(many=True)
 
 
 class AsOfQuery(serializers.Serializer[Any]):

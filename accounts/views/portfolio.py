@@ -22,6 +22,7 @@ from accounts.principals import Principal
 from accounts.roles import Action
 from accounts.serializers.portfolio import (
     MOST_POINTS,
+    AccountSnapshotSerializer,
     AccountSummarySerializer,
     CurveQuery,
     CurveSerializer,
@@ -32,7 +33,6 @@ from accounts.serializers.portfolio import (
     PositionsQuery,
     PositionsSerializer,
     RowsQuery,
-    SnapshotSerializer,
     SyncedSerializer,
 )
 from tradingsite.api import Pages, asked, problem
@@ -170,7 +170,7 @@ class FundsView(APIView):
 class SnapshotListView(ListAPIView[AccountSnapshot]):
     """The snapshots of an account, newest first."""
 
-    serializer_class = SnapshotSerializer
+    serializer_class = AccountSnapshotSerializer
 
     def get_queryset(self) -> Any:
         if not self.kwargs:

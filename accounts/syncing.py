@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -78,6 +78,7 @@ def sync(
     try:
         AccountSync.objects.began(account.pk, clock())
         asked = broker or broker_of(account, credentials_of(account))
+        _give_connection_back()
         reported = _portfolio(account, asked, clock)
         with transaction.atomic():
             claims.fence(lease)
@@ -90,6 +91,12 @@ def sync(
         raise
     finally:
         claims.release(lease)
+
+
+def _give_connection_back() -> None:
+    """Let others have the pooled connection while the broker thinks."""
+    if not connection.in_atomic_block:
+        connection.close()
 
 
 def _owner() -> str:

@@ -7,11 +7,20 @@ from decimal import Decimal
 from django.db import migrations, models
 
 
+# What became of a position stays as it was told (refuse_update: the journal's).
+CREATE = """
+CREATE TRIGGER position_changes_append_only BEFORE UPDATE ON accounts_positionchange
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_update();
+"""
+DROP = "DROP TRIGGER position_changes_append_only ON accounts_positionchange;"
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_initial'),
         ('marketdata', '0008_timescale'),
+        ('tradingsite', '0002_journal_append_only'),
     ]
 
     operations = [
@@ -55,7 +64,7 @@ class Migration(migrations.Migration):
                 ('holdings', models.JSONField(default=list)),
                 ('balances', models.JSONField(default=list)),
                 ('created_at', models.DateTimeField(auto_now_add=True, db_default=django.db.models.functions.datetime.Now())),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='snapshots', to='accounts.tradingaccount')),
+                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='snapshots', to='accounts.tradingaccount')),
             ],
             options={
                 'ordering': ['-taken_at'],
@@ -156,7 +165,7 @@ class Migration(migrations.Migration):
                 ('reported_at', models.DateTimeField()),
                 ('source', models.CharField(max_length=20)),
                 ('created_at', models.DateTimeField(auto_now_add=True, db_default=django.db.models.functions.datetime.Now())),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='position_changes', to='accounts.tradingaccount')),
+                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='position_changes', to='accounts.tradingaccount')),
                 ('instrument', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='marketdata.instrument')),
             ],
             options={
@@ -165,4 +174,5 @@ class Migration(migrations.Migration):
                 'constraints': [models.CheckConstraint(condition=models.Q(('quantity_before', models.F('quantity_after')), _negated=True), name='position_change_moves'), models.CheckConstraint(condition=models.Q(('kind__in', ['opened', 'increased', 'reduced', 'closed', 'reversed'])), name='position_change_kind_known')],
             },
         ),
+        migrations.RunSQL(CREATE, DROP),
     ]

@@ -252,7 +252,7 @@ class PositionChange(models.Model):
     """
 
     account = models.ForeignKey(
-        TradingAccount, on_delete=models.CASCADE, related_name="position_changes"
+        TradingAccount, on_delete=models.PROTECT, related_name="position_changes"
     )
     instrument = models.ForeignKey(
         Instrument, on_delete=models.PROTECT, null=True, blank=True, related_name="+"

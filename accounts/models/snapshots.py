@@ -12,12 +12,20 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.models.desks import TradingAccount
 from accounts.models.positions import MONEY
+
+LAST_OF_DAYS = """
+SELECT last.id FROM generate_series(%s::date, %s::date, '1 day') AS days (day)
+ CROSS JOIN LATERAL (
+       SELECT id FROM accounts_accountsnapshot
+        WHERE account_id = %s AND day = days.day::date
+        ORDER BY taken_at DESC LIMIT 1) AS last
+"""
 
 
 class AccountSnapshotQuerySet(models.QuerySet["AccountSnapshot"]):
@@ -48,9 +56,14 @@ class AccountSnapshotQuerySet(models.QuerySet["AccountSnapshot"]):
     def last_of_days(
         self, account: TradingAccount, start: datetime.date, end: datetime.date
     ) -> AccountSnapshotQuerySet:
-        """Return the last one of each day from ``start`` through ``end``."""
-        rows = self.of(account).filter(day__gte=start, day__lte=end)
-        return rows.order_by("day", "-taken_at").distinct("day")
+        """Return the last one of each day from ``start`` through ``end``, in order.
+
+        One look into the index per day: the others of the day are not read.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(LAST_OF_DAYS, [start, end, account.pk])
+            pks = [pk for (pk,) in cursor.fetchall()]
+        return self.filter(pk__in=pks).order_by("day")
 
     def points(self) -> AccountSnapshotQuerySet:
         """Leave the documents where they are: a curve has no use for them."""
@@ -71,7 +84,7 @@ class AccountSnapshot(models.Model):
         DAY_END = "day_end", "Day end"
 
     account = models.ForeignKey(
-        TradingAccount, on_delete=models.CASCADE, related_name="snapshots"
+        TradingAccount, on_delete=models.PROTECT, related_name="snapshots"
     )
     taken_at = models.DateTimeField()
     day = models.DateField()

@@ -10,7 +10,8 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import IntegrityError, connection, connections, transaction
+from django.db.models import ProtectedError
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import AccountSync, Position, PositionChange, TradingAccount
@@ -93,6 +94,14 @@ def test_a_change_tells_prices_and_times_of_both_sides(account: TradingAccount):
         "test",
         acme.pk,
     )
+
+
+def test_a_change_is_never_changed(account: TradingAccount):
+    apply(account, position("ACME", 50))
+    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+        PositionChange.objects.update(quantity_after=1)
+    with pytest.raises(ProtectedError):
+        account.delete()
 
 
 def test_a_partial_report_leaves_alone_what_it_does_not_name(account: TradingAccount):

@@ -232,6 +232,30 @@ def test_of_many_at_once_some_sync_and_the_rest_are_refused(paper: BrokerServer)
     assert PositionChange.objects.count() == 2
 
 
+@pytest.mark.django_db(transaction=True)
+def test_no_database_connection_is_held_while_the_broker_thinks():
+    account = make_account()
+    held: list[bool] = []
+
+    class Watching:
+        """A broker that looks at our connection each time it is asked."""
+
+        def client_id(self, _deadline: Any) -> str:
+            held.append(connections["default"].connection is not None)
+            return str(account.broker_client_id)
+
+        def positions(self, _deadline: Any) -> list[Any]:
+            held.append(connections["default"].connection is not None)
+            return []
+
+        holdings = balances = orders = positions
+
+    syncing.sync(account, broker=Watching())
+
+    assert held == [False] * 4
+    assert AccountSync.objects.get().status == "ok"
+
+
 def in_session(exchange: str = "NSE") -> None:
     Exchange.objects.all().delete()
     make_hours(make_exchange(exchange))

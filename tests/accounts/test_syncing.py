@@ -3,19 +3,21 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import connections
 from django.utils import timezone
 
-from accounts import syncing, tasks
+from accounts import syncing, tasks, valuing
 from accounts.brokers import (
     BrokerOtherAccount,
     BrokerTimedOut,
     BrokerUnavailable,
     calling,
 )
+from accounts.brokers.kite import KiteBroker
 from accounts.models import (
     AccountSync,
     Balance,
@@ -34,6 +36,7 @@ from tests.accounts.portfolios import (
     wire_holding,
     wire_position,
 )
+from tests.accounts.test_brokers import MOCKS
 from tests.marketdata.builders import ist, make_exchange, make_hours
 from tradingsite import claims
 
@@ -254,6 +257,36 @@ def test_no_database_connection_is_held_while_the_broker_thinks():
 
     assert held == [False] * 4
     assert AccountSync.objects.get().status == "ok"
+
+
+def test_kites_own_answers_become_an_account(
+    account: TradingAccount, paper: BrokerServer
+):
+    for path, name in (
+        ("/portfolio/positions", "positions"),
+        ("/portfolio/holdings", "holdings"),
+        ("/user/margins", "margins"),
+    ):
+        paper.says(path, (MOCKS / f"{name}.json").read_bytes())
+    paper.says("/user/profile", '{"status": "success", "data": {"user_id": "AB1234"}}')
+    account.broker_client_id = "AB1234"
+    kite = KiteBroker(paper.url, {"api_key": "k", "access_token": "t"})
+
+    first = syncing.sync(account, broker=kite)
+    again = syncing.sync(account, broker=kite)
+
+    assert (first.positions, first.balances) == (3, 2)
+    assert (again.rows_changed, again.position_changes) == (0, 0)
+    assert held() == {"LEADMINI17DECFUT": 1000, "GOLDGUINEA17DECFUT": 0, "SBIN": 0}
+    equity = Balance.objects.get(segment="equity")
+    assert equity.net == Decimal("99725.0500")
+    worth = valuing.valuation_of(account, timezone.now())
+    results = {one.row.symbol: one.pnl for one in worth.positions}
+    assert results == {
+        "LEADMINI17DECFUT": Decimal(0),
+        "GOLDGUINEA17DECFUT": Decimal(801),
+        "SBIN": Decimal(-2),
+    }
 
 
 def in_session(exchange: str = "NSE") -> None:

@@ -177,15 +177,19 @@ def _asked(instrument: Instrument) -> SeenBook | None:
     return SeenBook(quote.depth, quote.seen_at, "ticker") if quote else None
 
 
-def last_quotes(instrument_ids: Iterable[int]) -> dict[int, Quote]:
+def last_quotes(
+    instrument_ids: Iterable[int], *, ask_ticker: bool = True
+) -> dict[int, Quote]:
     """Return the newest quote of each instrument that has one.
 
     Redis answers when it can; what it does not know comes from the newest bar, and
-    what never had one from the ticker service.
+    what never had one from the ticker service, unless it is not to be asked.
     """
     wanted = set(instrument_ids)
     found = cached_quotes(sorted(wanted))
     found |= _from_bars(sorted(wanted - found.keys()))
+    if not ask_ticker:
+        return found
     return found | _from_ticker(sorted(wanted - found.keys()))
 
 

@@ -54,6 +54,9 @@ RELEASE = """
 UPDATE claims SET expires_at = clock_timestamp()
  WHERE name = %s AND owner = %s AND token = %s AND expires_at > clock_timestamp()
 """
+DISCARD = """
+DELETE FROM claims WHERE name = %s AND owner = %s AND token = %s
+"""
 HOLDS = """
 SELECT 1 FROM claims WHERE name = %s AND owner = %s AND token = %s
    AND expires_at > clock_timestamp()
@@ -111,6 +114,15 @@ def release(lease: Lease, *, using: str = DEFAULT_DB_ALIAS) -> None:
     """Let go of ``lease``; nothing happens when it was lost already."""
     with connections[using].cursor() as cursor:
         cursor.execute(RELEASE, [lease.name, lease.owner, lease.token])
+
+
+def discard(lease: Lease, *, using: str = DEFAULT_DB_ALIAS) -> None:
+    """Let go of ``lease`` and of its name, which nobody will ask for again.
+
+    Tokens of the name begin anew: only for owners that are never the same twice.
+    """
+    with connections[using].cursor() as cursor:
+        cursor.execute(DISCARD, [lease.name, lease.owner, lease.token])
 
 
 def holds(lease: Lease, *, using: str = DEFAULT_DB_ALIAS) -> bool:

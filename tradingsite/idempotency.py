@@ -14,6 +14,7 @@ that tells of no effect (4xx, 5xx, an exception) is not kept: the key stays free
 """
 
 import hashlib
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial, wraps
@@ -40,6 +41,8 @@ REPLAYED = "Idempotent-Replayed"
 LONGEST_KEY = 255
 KEPT_HEADERS = ("Location",)
 MOST_PRUNED = 5_000
+# Longer than a request may take.
+CLAIMED_S = 60.0
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
@@ -53,15 +56,32 @@ def idempotent(view: View) -> View:
         request = next(arg for arg in args if isinstance(arg, HttpRequest | Request))
         plain = request._request if isinstance(request, Request) else request
         key = plain.headers.get(HEADER, "")
-        if not (key.isascii() and key.isprintable() and 0 < len(key) <= LONGEST_KEY):
-            return problem(
-                plain,
-                HTTPStatus.BAD_REQUEST,
-                code="idempotency_key_required",
-                detail=f"{HEADER} must hold 1 to {LONGEST_KEY} ASCII characters.",
-            )
+        if not _is_key(key):
+            return _no_key(plain)
         command = partial(view, *args, **kwargs)
         return _carry_out_once(plain, _scope(request, plain, key), command)
+
+    return guarded  # type: ignore[return-value]
+
+
+def idempotent_outside_transaction(view: View) -> View:
+    """Carry out a command once per key that must not be inside a transaction.
+
+    For commands that call somebody outside, write in transactions of their own, and
+    do no harm when they are carried out again: after a crash between the effect and
+    its answer, the same key carries it out a second time. A claim keeps two requests
+    with one key apart.
+    """
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> HttpResponseBase:
+        request = next(arg for arg in args if isinstance(arg, HttpRequest | Request))
+        plain = request._request if isinstance(request, Request) else request
+        key = plain.headers.get(HEADER, "")
+        if not _is_key(key):
+            return _no_key(plain)
+        command = partial(view, *args, **kwargs)
+        return _carry_out_under_claim(plain, _scope(request, plain, key), command)
 
     return guarded  # type: ignore[return-value]
 
@@ -86,22 +106,65 @@ def _scope(request: HttpRequest | Request, plain: HttpRequest, key: str) -> list
     return [f"user:{user_id}", f"{plain.method} {route}"[:200], key]
 
 
+def _is_key(key: str) -> bool:
+    return key.isascii() and key.isprintable() and 0 < len(key) <= LONGEST_KEY
+
+
+def _no_key(request: HttpRequest) -> HttpResponse:
+    return problem(
+        request,
+        HTTPStatus.BAD_REQUEST,
+        code="idempotency_key_required",
+        detail=f"{HEADER} must hold 1 to {LONGEST_KEY} ASCII characters.",
+    )
+
+
+def _in_use(request: HttpRequest) -> HttpResponse:
+    return problem(
+        request,
+        HTTPStatus.CONFLICT,
+        code="idempotency_key_in_use",
+        detail="The first request with this key is still at work.",
+        headers={"Retry-After": "1"},
+    )
+
+
+def _stored(scope: list[str]) -> IdempotencyKey | None:
+    return IdempotencyKey.objects.filter(
+        principal=scope[0], route=scope[1], key=scope[2]
+    ).first()
+
+
+def _carry_out_under_claim(
+    request: HttpRequest, scope: list[str], command: Callable[[], HttpResponseBase]
+) -> HttpResponse:
+    digest = _digest(request)
+    name = hashlib.sha256("\n".join(scope).encode()).hexdigest()
+    lease = claims.acquire(f"idempotency:{name}", uuid.uuid4().hex, CLAIMED_S)
+    if lease is None:
+        return _in_use(request)
+    try:
+        stored = _stored(scope)
+        if stored is not None:
+            return _replay(request, stored, digest)
+        answer = _plain_answer(command())
+        if answer.status_code < HTTPStatus.BAD_REQUEST:
+            with transaction.atomic():
+                claims.fence(lease)
+                _keep(scope, digest, answer)
+        return answer
+    finally:
+        claims.discard(lease)
+
+
 def _carry_out_once(
     request: HttpRequest, scope: list[str], command: Callable[[], HttpResponseBase]
 ) -> HttpResponse:
     digest = _digest(request)
     with transaction.atomic():
         if not claims.try_serialize("\n".join(["idempotency", *scope])):
-            return problem(
-                request,
-                HTTPStatus.CONFLICT,
-                code="idempotency_key_in_use",
-                detail="The first request with this key is still at work.",
-                headers={"Retry-After": "1"},
-            )
-        stored = IdempotencyKey.objects.filter(
-            principal=scope[0], route=scope[1], key=scope[2]
-        ).first()
+            return _in_use(request)
+        stored = _stored(scope)
         if stored is not None:
             return _replay(request, stored, digest)
         answer = _plain_answer(command())

@@ -177,6 +177,9 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour="2,3", minute="40"),
     },
     "roll_up_bars": {"task": "marketdata.tasks.roll_up_bars", "schedule": 15.0},
+    # Both look at the dated sessions of each account's exchanges first.
+    "sync_accounts": {"task": "accounts.tasks.sync_accounts", "schedule": 60.0},
+    "take_snapshots": {"task": "accounts.tasks.take_snapshots", "schedule": 300.0},
 }
 
 # --- the ticker service and its ticks -----------------------------------------
@@ -188,6 +191,9 @@ OPTION_RATE_BASIS_POINTS = environment.integer("OPTION_RATE_BASIS_POINTS", 0)
 # How many days back missing minutes are looked for, and asked for how often.
 GAP_MAP_DAYS = environment.integer("GAP_MAP_DAYS", 30, least=1)
 HISTORY_CALLS_A_SECOND = environment.integer("HISTORY_CALLS_A_SECOND", 3, least=1)
+
+# --- brokers -------------------------------------------------------------------
+KITE_URL = environment.text("KITE_URL", "https://api.kite.trade")
 
 # --- history of bars ----------------------------------------------------------
 # What each web process keeps of it at hand.

@@ -1,16 +1,27 @@
 """Who trades, on which desk and account, and with which keys."""
 
 from accounts.models.attempts import LogInAttempt
+from accounts.models.balances import Balance
 from accounts.models.desks import Desk, TradingAccount
+from accounts.models.holdings import Holding
 from accounts.models.keys import ApiKey
 from accounts.models.memberships import Membership
+from accounts.models.positions import Position, PositionChange
+from accounts.models.snapshots import AccountSnapshot
+from accounts.models.sync import AccountSync
 from accounts.models.users import User
 
 __all__ = [
+    "AccountSnapshot",
+    "AccountSync",
     "ApiKey",
+    "Balance",
     "Desk",
+    "Holding",
     "LogInAttempt",
     "Membership",
+    "Position",
+    "PositionChange",
     "TradingAccount",
     "User",
 ]

@@ -8,6 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.principals import Principal, Scope
+from accounts.roles import Action, roles_for
 
 
 class DeskQuerySet(models.QuerySet["Desk"]):
@@ -48,12 +49,17 @@ class TradingAccountQuerySet(models.QuerySet["TradingAccount"]):
     """Accounts; ``for_subject`` is the only road to them outside the admin."""
 
     def for_subject(
-        self, principal: Principal | None, *, roles: Collection[str] = ()
+        self,
+        principal: Principal | None,
+        action: Action = Action.READ,
+        *,
+        roles: Collection[str] = (),
     ) -> TradingAccountQuerySet:
-        """Return what ``principal`` may see: by membership, then narrowed by its key.
+        """Return what ``principal`` may do ``action`` with, narrowed by its key.
 
         ``roles`` keeps only accounts on which the subject has one of them.
         """
+        roles = roles_for(action).intersection(roles or roles_for(action))
         if principal is None or not principal.may(Scope.READ_ACCOUNTS):
             return self.none()
         # A subquery, not DISTINCT: callers may lock the rows they get.

@@ -4,14 +4,26 @@ import json
 import stat
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.test import Client
 
 from accounts.authentication import principal_of
-from accounts.models import ApiKey, Desk, Membership, TradingAccount, User
+from accounts.models import (
+    AccountSnapshot,
+    ApiKey,
+    Desk,
+    Membership,
+    Position,
+    TradingAccount,
+    User,
+)
+from tests.accounts.broker_server import BrokerServer
 from tests.accounts.builders import request_with
+from tests.accounts.portfolios import paper_broker, wire_position
+from tests.marketdata.builders import make_exchange, make_hours
 
 pytestmark = pytest.mark.django_db
 
@@ -85,3 +97,23 @@ def test_a_broken_file_is_written_anew(path: Path, text: str):
     path.parent.mkdir()
     path.write_text(text)
     assert load(path)["username"] == "demo"
+
+
+def test_the_demo_account_shows_something_at_once(path: Path, paper: BrokerServer):
+    load(path)
+    paper_broker(paper, "DEMO01", positions=[wire_position("ACME", 5)])
+    make_hours(make_exchange("NSE"), opens="00:00", closes="00:00", weekdays=range(7))
+
+    call_command("load_demo_portfolio", stdout=StringIO())
+
+    account = TradingAccount.objects.get(slug="demo-paper")
+    assert Position.objects.of(account).get().quantity == 5
+    assert AccountSnapshot.objects.of(account).count() == 1
+
+
+def test_a_broker_that_is_away_does_not_stop_the_start(path: Path, settings: Any):
+    load(path)
+    settings.TICKER_URLS = []
+    said = StringIO()
+    call_command("load_demo_portfolio", stderr=said)
+    assert "was not synced" in said.getvalue()

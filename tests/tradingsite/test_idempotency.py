@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.test import Client, RequestFactory
 from django.urls import path
@@ -23,8 +23,13 @@ from accounts.models import User
 from tests.tradingsite.children.effects import execute, rows
 from tests.tradingsite.children.fixtures import effect_tables  # noqa: F401
 from tradingsite import claims, outbox
-from tradingsite.idempotency import HEADER, idempotent, prune
-from tradingsite.models import IdempotencyKey, OutboxMessage
+from tradingsite.idempotency import (
+    HEADER,
+    idempotent,
+    idempotent_outside_transaction,
+    prune,
+)
+from tradingsite.models import Claim, IdempotencyKey, OutboxMessage
 
 KEY = {HEADER: "5b9f-1"}
 
@@ -57,7 +62,24 @@ def plain(request: HttpRequest):
     return JsonResponse({"order": message.pk})
 
 
+class Errands(APIView):
+    """Goes outside, so it must not be in a transaction; counts how often it went."""
+
+    authentication_classes = [BasicAuthentication]
+
+    @idempotent_outside_transaction
+    def post(self, request: Request):
+        assert not connection.in_atomic_block
+        number = json.loads(request.body)["number"]
+        if not number:
+            return Response(status=503)
+        with transaction.atomic():
+            message = outbox.send("errand", {"number": number})
+        return Response({"errand": message.pk})
+
+
 urlpatterns = [
+    path("errands", Errands.as_view(), name="errands"),
     path("orders", CountedOrders.as_view(), name="orders"),
     path("desks/<slug:desk>/orders", CountedOrders.as_view(), name="desk-orders"),
     path("plain", plain, name="plain"),
@@ -241,3 +263,42 @@ def test_the_answer_kept_is_the_bytes_that_were_sent(alice: User):
 
     assert bytes(IdempotencyKey.objects.get().body) == answer.content
     assert json.loads(answer.content)["a"] == 1
+
+
+def test_an_errand_outside_is_run_once_and_outside_any_transaction(alice: User):
+    first = place(alice, 1, "/errands")
+    second = place(alice, 1, "/errands")
+
+    assert (first.status_code, first.content) == (200, second.content)
+    assert second.headers["Idempotent-Replayed"] == "true"
+    assert place(alice, 2, "/errands").status_code == 422
+    assert OutboxMessage.objects.count() == 1
+    # No name stays behind for a key that nobody will use again.
+    assert not Claim.objects.exists()
+
+
+def test_an_errand_that_failed_leaves_its_key_free(alice: User):
+    assert place(alice, 0, "/errands").status_code == 503
+    assert place(alice, 1, "/errands").status_code == 200
+
+
+def test_an_errand_without_a_key_is_refused(alice: User):
+    answer = place(alice, 1, "/errands", {})
+    assert answer.json()["code"] == "idempotency_key_required"
+
+
+def test_of_many_equal_errands_at_once_one_is_run(alice: User):
+    together = threading.Barrier(16)
+
+    def send(_number: int) -> int:
+        together.wait(20)
+        try:
+            return int(place(alice, 1, "/errands").status_code)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(16) as pool:
+        statuses = set(pool.map(send, range(16)))
+
+    assert 200 in statuses <= {200, 409}
+    assert OutboxMessage.objects.count() == 1

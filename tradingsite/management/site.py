@@ -151,6 +151,8 @@ class Site:
             yield "--demo=load_demo_market"
         if self.demo:
             yield "--demo=load_demo_desk"
+        if self.demo and self.simulates:
+            yield "--demo=load_demo_portfolio"
 
     def _await_readiness(self, supervisor: Supervisor) -> None:
         self._await_all(supervisor)

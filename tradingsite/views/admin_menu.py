@@ -38,6 +38,12 @@ MENU = {
         "accounts.User": "person",
         "auth.Group": "shield_person",
         "accounts.ApiKey": "key",
+        "accounts.Position": "swap_vert",
+        "accounts.PositionChange": "published_with_changes",
+        "accounts.Holding": "inventory_2",
+        "accounts.Balance": "payments",
+        "accounts.AccountSync": "sync",
+        "accounts.AccountSnapshot": "photo_camera",
     },
     "System": {
         "tradingsite.Process": "memory",

@@ -14,6 +14,7 @@ from marketdata.simulator.book import book_number
 from marketdata.simulator.http.messages import ApiError
 from marketdata.simulator.orders import checks
 from marketdata.simulator.orders.account import Account
+from marketdata.simulator.orders.carried import carried
 from marketdata.simulator.orders.margins import Leg, Margin, MarginRules
 from marketdata.simulator.orders.order import OPEN, WAITING, Ask, Order
 from marketdata.simulator.prices import Prices
@@ -40,10 +41,15 @@ class Broker:
         self._listeners.append(listener)
 
     def account(self, account_id: str) -> Account:
-        """Return the account; one that was never seen opens with cash."""
+        """Return the account; one that was never seen opens with cash, or more."""
         if not 0 < len(account_id) <= 64:
             raise ApiError("Invalid `account_id`.")
-        return self.accounts.setdefault(account_id, Account(account_id))
+        if account_id not in self.accounts:
+            account = Account(account_id)
+            for position in carried(account_id, self._prices):
+                account.positions[position.contract.key, position.product] = position
+            self.accounts[account_id] = account
+        return self.accounts[account_id]
 
     def adopt(self, account: Account) -> None:
         """Take over an account as it was kept, with its working orders."""
@@ -144,12 +150,12 @@ class Broker:
     def available(self, account: Account) -> float:
         """Return the cash that is left: trades paid, and derivatives margined."""
         paid = sum(
-            position.sell_value - position.buy_value
+            position.paid_today
             for position in account.positions.values()
             if position.contract.kind != "future"
         )
         pnl = sum(
-            position.pnl(self._prices.price(position.contract))
+            position.day_pnl(self._prices.price(position.contract))
             for position in account.positions.values()
             if position.contract.kind == "future"
         )

@@ -8,7 +8,11 @@ from marketdata.simulator.universe import Contract
 
 @dataclass(slots=True, kw_only=True)
 class Position:
-    """The day's trades of one contract and product."""
+    """What stood overnight and the day's trades of one contract and product.
+
+    ``overnight_value`` is what the former brought in (negative when bought); it is in
+    the values of its side already, as at Kite.
+    """
 
     contract: Contract
     product: str
@@ -17,6 +21,9 @@ class Position:
     sell_quantity: int = 0
     sell_value: float = 0.0
     open_average: float = 0.0
+    overnight_quantity: int = 0
+    overnight_value: float = 0.0
+    close_price: float = 0.0
 
     @property
     def quantity(self) -> int:
@@ -40,35 +47,52 @@ class Position:
             return (abs(before) * self.open_average + abs(change) * price) / abs(after)
         return price if before * after < 0 else self.open_average
 
+    @property
+    def paid_today(self) -> float:
+        """What the day's own trades brought in, negative when they cost."""
+        return self.sell_value - self.buy_value - self.overnight_value
+
+    @property
+    def carried(self) -> float:
+        """What stood overnight at yesterday's close, as if it were bought then."""
+        return self.overnight_quantity * self.close_price
+
     def pnl(self, last_price: float) -> float:
         return self.sell_value - self.buy_value + self.quantity * last_price
+
+    def day_pnl(self, last_price: float) -> float:
+        return self.paid_today - self.carried + self.quantity * last_price
 
     def payload(self, last_price: float) -> dict[str, Any]:
         pnl = round(self.pnl(last_price), 2)
         buy = _side(self.buy_quantity, self.buy_value)
         sell = _side(self.sell_quantity, self.sell_value)
+        bought, sold = max(self.overnight_quantity, 0), max(-self.overnight_quantity, 0)
+        was_paid, was_had = max(-self.overnight_value, 0), max(self.overnight_value, 0)
+        day_buy = _side(self.buy_quantity - bought, self.buy_value - was_paid)
+        day_sell = _side(self.sell_quantity - sold, self.sell_value - was_had)
         return {
             "tradingsymbol": self.contract.symbol,
             "exchange": self.contract.exchange,
             "instrument_token": self.contract.token,
             "product": self.product,
             "quantity": self.quantity,
-            "overnight_quantity": 0,
+            "overnight_quantity": self.overnight_quantity,
             "multiplier": 1,
             "average_price": round(self.open_average, 4),
-            "close_price": 0,
+            "close_price": self.close_price,
             "last_price": last_price,
             "value": round(self.sell_value - self.buy_value, 2),
             "pnl": pnl,
-            "m2m": pnl,
+            "m2m": round(self.day_pnl(last_price), 2),
             "unrealised": pnl,
             "realised": 0,
             **{f"buy_{name}": value for name, value in buy.items()},
-            "buy_m2m": buy["value"],
+            "buy_m2m": round(day_buy["value"] + max(self.carried, 0), 2),
             **{f"sell_{name}": value for name, value in sell.items()},
-            "sell_m2m": sell["value"],
-            **{f"day_buy_{name}": value for name, value in buy.items()},
-            **{f"day_sell_{name}": value for name, value in sell.items()},
+            "sell_m2m": round(day_sell["value"] + max(-self.carried, 0), 2),
+            **{f"day_buy_{name}": value for name, value in day_buy.items()},
+            **{f"day_sell_{name}": value for name, value in day_sell.items()},
         }
 
 

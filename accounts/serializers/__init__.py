@@ -1,0 +1,1 @@
+"""Wire formats of accounts, a module per family."""

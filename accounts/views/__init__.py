@@ -1,0 +1,1 @@
+"""The doors of accounts; the table of addresses imports each from its module."""

@@ -1,0 +1,218 @@
+"""The pages of accounts: the list, and one account live or as of an instant."""
+
+import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from accounts import portfolio, syncing, valuing
+from accounts.authentication import principal_of
+from accounts.brokers import BrokerError, BrokerNeedsHuman
+from accounts.models import AccountSync, PositionChange, TradingAccount
+from accounts.portfolio import Document, Portfolio
+from accounts.roles import Action
+from accounts.templatetags.tones import tone
+from accounts.views.account_questions import ZONE, Question, question_in
+from tradingsite.pages import live_part
+
+NUMBERS = (
+    *("average_price", "last_price", "market_value", "pnl", "day_pnl", "invested"),
+    *("net", "cash", "used", "span", "exposure", "option_premium", "collateral"),
+)
+CHANGES_SHOWN = 8
+SYNCED = "account-synced"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a sync that somebody asked for ended."""
+
+    is_good: bool
+    text: str
+
+
+@login_required
+@never_cache
+def accounts_page(request: HttpRequest) -> HttpResponse:
+    return render(request, "accounts/accounts.html", _list(request))
+
+
+@live_part
+def accounts_part(request: HttpRequest) -> HttpResponse:
+    return render(request, "accounts/_accounts.html", _list(request))
+
+
+@login_required
+@never_cache
+def account_page(request: HttpRequest, slug: str) -> HttpResponse:
+    account, question = _account(request, slug), question_in(request.GET)
+    context = _body(account, question) | _sync_context(request, account)
+    status = HTTPStatus.BAD_REQUEST if question.mistakes else HTTPStatus.OK
+    return render(request, "accounts/account.html", context, status=status)
+
+
+@live_part
+def account_part(request: HttpRequest) -> HttpResponse:
+    account = _account(request, request.GET.get("account", ""))
+    context = _body(account, question_in(request.GET))
+    return render(request, "accounts/_account_body.html", context)
+
+
+@login_required
+@require_POST
+@never_cache
+def sync_now(request: HttpRequest, slug: str) -> HttpResponse:
+    """Sync while the page waits, and say how it went in the place of the button."""
+    account = _account(request, slug, Action.SYNC)
+    outcome = _synced(request, account)
+    context = _sync_context(request, account) | {"outcome": outcome}
+    answer = render(request, "accounts/_sync.html", context)
+    answer["HX-Trigger"] = SYNCED
+    return answer
+
+
+def _synced(request: HttpRequest, account: TradingAccount) -> Outcome:
+    if account.status == TradingAccount.Status.CLOSED:
+        return Outcome(is_good=False, text="The account is closed.")
+    try:
+        done = syncing.sync(account, by=request)
+    except syncing.SyncRunning:
+        return Outcome(is_good=False, text="Another sync runs; it will be done soon.")
+    except BrokerNeedsHuman as error:
+        return Outcome(is_good=False, text=f"Somebody must act: {error}")
+    except BrokerError as error:
+        return Outcome(is_good=False, text=f"Not now: {error}")
+    text = (
+        f"{done.positions} positions, {done.holdings} holdings and {done.balances}"
+        f" segments of money; {done.position_changes} positions changed."
+    )
+    return Outcome(is_good=True, text=text)
+
+
+def _account(
+    request: HttpRequest, slug: str, action: Action = Action.READ
+) -> TradingAccount:
+    rows = TradingAccount.objects.for_subject(principal_of(request), action)
+    account = rows.select_related("desk").filter(slug=slug).first()
+    if account is None:
+        raise Http404
+    return account
+
+
+def _list(request: HttpRequest) -> dict[str, Any]:
+    rows = TradingAccount.objects.for_subject(principal_of(request))
+    accounts = list(rows.select_related("desk").order_by("desk__name", "name"))
+    wanted = request.GET.get("q", "").strip()[:64].replace("\0", "")
+    chosen = [one for one in accounts if _is_like(one, wanted)]
+    now = timezone.now()
+    worths = valuing.valuations(chosen, now)
+    lines = [
+        {
+            "account": one,
+            "worth": worths[one.pk],
+            "sync": worths[one.pk].sync,
+            "sync_age_s": _age_s(worths[one.pk].sync, now),
+        }
+        for one in chosen
+    ]
+    return {"lines": lines, "wanted": wanted, "count": len(accounts)}
+
+
+def _is_like(account: TradingAccount, wanted: str) -> bool:
+    texts = (account.name, account.slug, account.desk.name, account.broker_client_id)
+    return any(wanted.lower() in text.lower() for text in texts)
+
+
+def _age_s(sync: AccountSync, now: datetime.datetime) -> float | None:
+    return (now - sync.last_sync_at).total_seconds() if sync.last_sync_at else None
+
+
+def _sync_context(request: HttpRequest, account: TradingAccount) -> dict[str, Any]:
+    sync = AccountSync.objects.filter(account=account).first() or AccountSync()
+    may = TradingAccount.objects.for_subject(principal_of(request), Action.SYNC)
+    return {
+        "account": account,
+        "sync": sync,
+        "sync_age_s": _age_s(sync, timezone.now()),
+        "may_sync": may.filter(pk=account.pk).exists(),
+    }
+
+
+def _body(account: TradingAccount, question: Question) -> dict[str, Any]:
+    seen = _seen(account, question)
+    context: dict[str, Any] = {"account": account, "question": question, "seen": seen}
+    if seen is None:
+        return context
+    positions = [
+        row
+        for row in seen.positions
+        if (row["quantity"] or question.flat) and _is_wanted(row, question)
+    ]
+    products = sorted({row["product"] for row in seen.positions})
+    return context | {
+        "positions": [shown(row) for row in positions],
+        "flat_count": sum(not row["quantity"] for row in seen.positions),
+        "position_totals": _totals(positions),
+        "holdings": [shown(row) for row in seen.holdings if _is_wanted(row, question)],
+        "holding_totals": _totals(
+            [row for row in seen.holdings if _is_wanted(row, question)]
+        ),
+        "balances": [shown(row) for row in seen.balances],
+        "available": portfolio.summed(seen.balances, "net"),
+        "products": products,
+        "changes": PositionChange.objects.of(account)[:CHANGES_SHOWN],
+        "tones": {
+            "pnl": tone(seen.pnl),
+            "day_pnl": tone(seen.day_pnl),
+        },
+        "zone_offset_s": int(
+            timezone.now().astimezone(ZONE).utcoffset().total_seconds()  # type: ignore[union-attr]
+        ),
+    }
+
+
+def _seen(account: TradingAccount, question: Question) -> Portfolio | None:
+    if question.as_of is None:
+        return portfolio.live(account, timezone.now())
+    return portfolio.as_of(account, question.as_of)
+
+
+def _is_wanted(row: Document, question: Question) -> bool:
+    if question.symbol.upper() not in row["symbol"].upper():
+        return False
+    return not question.product or row.get("product", "") in {"", question.product}
+
+
+def shown(row: Document) -> dict[str, Any]:
+    """Return a document with numbers and times for the template to write."""
+    made = dict(row)
+    for name in NUMBERS:
+        if made.get(name) is not None:
+            made[name] = Decimal(made[name])
+    if made.get("price_at"):
+        made["price_at"] = datetime.datetime.fromisoformat(made["price_at"])
+    made["tone"], made["day_tone"] = tone(made.get("pnl")), tone(made.get("day_pnl"))
+    return made
+
+
+def _totals(rows: Iterable[Document]) -> dict[str, Any]:
+    rows = list(rows)
+    pnl = portfolio.summed(rows, "pnl")
+    day_pnl = portfolio.summed(rows, "day_pnl")
+    return {
+        "pnl": pnl,
+        "day_pnl": day_pnl,
+        "market_value": portfolio.summed(rows, "market_value"),
+        "tone": tone(pnl),
+        "day_tone": tone(day_pnl),
+        "missing": portfolio.without_price(rows),
+    }

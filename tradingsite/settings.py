@@ -29,6 +29,8 @@ SITE_URL = environment.text("SITE_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
 SECRET_KEY = environment.text("SECRET_KEY") or environment.kept_secret(
     DATA_DIR / "secret_key"
 )
+# What seals secrets in the database, the first key first; else in the data folder.
+MASTER_KEYS = environment.text("TRADINGSITE_MASTER_KEYS")
 # Which kind of process this is (web, worker, beat, command ...): pools and logs ask.
 PROCESS_KIND = environment.text("TRADINGSITE_PROCESS", "command")
 
@@ -196,7 +198,7 @@ HISTORY_MEMORY_BYTES = environment.integer(
 )
 
 # --- what is loaded whenever the site is prepared; each changes nothing twice ---
-PREPARATIONS = ["load_calendar"]
+PREPARATIONS = ["load_calendar", "make_master_key"]
 
 # --- who may come in ----------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"

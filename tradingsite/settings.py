@@ -80,6 +80,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.audit.attempts.refused_attempts",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -179,6 +180,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour="2,3", minute="40"),
     },
     "roll_up_bars": {"task": "marketdata.tasks.roll_up_bars", "schedule": 15.0},
+    "anchor_audit": {"task": "accounts.tasks.anchor_audit", "schedule": 600.0},
+    "summarize_refusals": {
+        "task": "accounts.tasks.summarize_refusals",
+        "schedule": 60.0,
+    },
 }
 
 # --- the ticker service and its ticks -----------------------------------------
@@ -204,6 +210,12 @@ PREPARATIONS = ["load_calendar", "make_master_key"]
 AUTH_USER_MODEL = "accounts.User"
 # How a door below accounts asks who is there.
 PRINCIPAL_OF = "accounts.authentication.principal_of"
+# How a floor below accounts writes down what it did.
+AUDIT = "accounts.audit.tell"
+# Signs what the audit's chains end with; else a key kept in the data folder.
+AUDIT_SIGNING_KEY = environment.text("TRADINGSITE_AUDIT_SIGNING_KEY")
+# Public keys of before, whose anchors are still believed.
+AUDIT_PUBLIC_KEYS = environment.texts("TRADINGSITE_AUDIT_PUBLIC_KEYS")
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "desk"
 LOGOUT_REDIRECT_URL = "login"

@@ -6,12 +6,13 @@ path, and nobody is told which of the two it was.
 """
 
 from django.core.exceptions import SuspiciousOperation
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
-from accounts import credentials
+from accounts import audit, credentials
 from accounts.addresses import client_address
 from accounts.models import ApiKey, User
 from accounts.principals import ALL_SCOPES, Principal
@@ -106,9 +107,18 @@ def _refuse_key_in_query(request: HttpRequest) -> None:
     shown = credentials.find_all(values)
     if not shown:
         return
-    proven = [key.pk for key in map(_proven, shown) if key is not None]
-    ApiKey.objects.filter(pk__in=proven).revoke(timezone.now())
+    for key in map(_proven, shown):
+        if key is not None:
+            _revoke_leaked(request, key)
     raise KeyInQuery("An API key stood in the address, so it was revoked.")
+
+
+@transaction.atomic
+def _revoke_leaked(request: HttpRequest, key: ApiKey) -> None:
+    if ApiKey.objects.filter(pk=key.pk).revoke(timezone.now()):
+        change = audit.Change(after={"because": "it stood in an address"})
+        target = f"API key {key.pk} ({key})"
+        audit.record("key.revoked", source=request, target=target, change=change)
 
 
 class ApiKeyAuthentication(authentication.BaseAuthentication):

@@ -1,11 +1,11 @@
 """The addresses of a person's own account, and of accounts for programs."""
 
-from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from accounts.views.own import (
     AccountListView,
     LogInView,
+    LogOutView,
     MeView,
     PasswordChangeView,
 )
@@ -17,7 +17,7 @@ api_urls = [
 
 urlpatterns = [
     path("login/", LogInView.as_view(), name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
+    path("logout/", LogOutView.as_view(), name="logout"),
     path("password/", PasswordChangeView.as_view(), name="password_change"),
     path("api/v1/", include((api_urls, "accounts"))),
 ]

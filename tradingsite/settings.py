@@ -40,6 +40,7 @@ ALLOWED_HOSTS = [
     *environment.texts("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]"),
     _site.hostname or "",
 ]
+CSRF_FAILURE_VIEW = "tradingsite.views.errors.csrf_refused"
 CSRF_TRUSTED_ORIGINS = [f"{_site.scheme}://{_site.netloc}"]
 
 INSTALLED_APPS = [

@@ -33,10 +33,13 @@ EVERYBODY = "everybody"
 logger = logging.getLogger(__name__)
 _kept: ContextVar[list[AuditEntry] | None] = ContextVar("kept_refusals", default=None)
 
+# A window that is over stays as it is until it is summed up.
 _COUNT_ONE = """
-INSERT INTO accounts_refusalcount (key, subject, address, count, window_started_at)
-VALUES (%s, %s, %s, 1, %s)
-ON CONFLICT (key) DO UPDATE SET count = accounts_refusalcount.count + 1
+INSERT INTO accounts_refusalcount AS kept
+       (key, subject, address, count, window_started_at)
+VALUES (%(key)s, %(subject)s, %(address)s, 1, %(now)s)
+ON CONFLICT (key) DO UPDATE SET count = kept.count
+       + CASE WHEN kept.window_started_at > %(over)s THEN 1 ELSE 0 END
 RETURNING count, window_started_at
 """
 _TAKE = """
@@ -115,9 +118,15 @@ def _count(subject: str, address: str, now: datetime) -> int:
 
 
 def _count_one(subject: str, address: str, now: datetime) -> tuple[int, datetime]:
-    key = hashlib.sha256(f"{subject}\0{address}".encode()).hexdigest()
+    values = {
+        "key": hashlib.sha256(f"{subject}\0{address}".encode()).hexdigest(),
+        "subject": subject,
+        "address": address,
+        "now": now,
+        "over": now - WINDOW,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT_ONE, [key, subject, address, now])
+        cursor.execute(_COUNT_ONE, values)
         count, started_at = cursor.fetchone()
     return count, started_at
 

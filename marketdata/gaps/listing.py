@@ -1,14 +1,17 @@
 """Reading the gap map: which sessions lack what, and how far all of it is."""
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
+from django.db import transaction
 from django.db.models import Case, Count, F, Func, IntegerField, Q, QuerySet, Sum, When
 from django.db.models.functions import Now
+from django.http import HttpRequest
 
 from marketdata.gaps.filling import LEASE
 from marketdata.models import SessionGap
 from marketdata.models.gaps import SessionGapQuerySet
+from tradingsite.auditing import tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,14 +98,22 @@ def progress(chosen: Filter) -> list[Progress]:
     ]
 
 
-def repair_now(chosen: Filter) -> int:
-    """Let everything that is missing be asked for now, quiet minutes too."""
+@transaction.atomic
+def repair_now(chosen: Filter, *, source: HttpRequest | None) -> int:
+    """Let everything that is missing be asked for now, quiet minutes too.
+
+    ``source`` is the request of whoever asks; the audit tells it.
+    """
     waiting = _chosen(chosen).lacking().filter(next_attempt_at__gt=Now())
     # What is being asked for at this moment is left to who asks.
     is_asked = Q(asked_at__isnull=False, next_attempt_at=F("asked_at") + LEASE)
-    return waiting.exclude(is_asked).update(
+    sessions = waiting.exclude(is_asked).update(
         next_attempt_at=Now(), priority=SessionGap.Priority.ASKED
     )
+    given = {name: value for name, value in asdict(chosen).items() if value}
+    asked = {**given, "sessions": sessions}
+    tell("gaps.repair_requested", source=source, target="Gap map", after=asked)
+    return sessions
 
 
 def _length(column: str) -> Func:

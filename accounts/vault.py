@@ -131,12 +131,12 @@ def add_master_key() -> MasterKey:
     return MasterKey(new)
 
 
-def keep_only_first() -> int:
-    """Forget all master keys of the data folder but the first; return how many."""
-    first, *others = master_keys()
-    if others:
-        _write([first.key], put=Path.replace)
-    return len(others)
+def keep_first(count: int) -> int:
+    """Forget the master keys of the data folder after ``count``; return how many."""
+    keys = master_keys()
+    if len(keys) > count:
+        _write([each.key for each in keys[:count]], put=Path.replace)
+    return len(keys[count:])
 
 
 def path() -> Path:

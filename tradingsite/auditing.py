@@ -77,8 +77,8 @@ class AuditedAdmin:
     def save_model(
         self,
         request: HttpRequest,
-        obj: Model,
-        form: BaseModelForm[Any],
+        obj: Any,
+        form: Any,
         change: bool,  # noqa: FBT001 - Django's signature
     ) -> None:
         super().save_model(request, obj, form, change)  # type: ignore[misc]

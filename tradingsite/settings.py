@@ -211,6 +211,8 @@ PREPARATIONS = ["load_calendar", "make_master_key"]
 AUTH_USER_MODEL = "accounts.User"
 # How a door below accounts asks who is there.
 PRINCIPAL_OF = "accounts.authentication.principal_of"
+# Columns that hold sealed secrets; each row tells by ``bound_to`` whose they are.
+SEALED_COLUMNS = ["accounts.BrokerConnection.sealed"]
 # How a floor below accounts writes down what it did.
 AUDIT = "accounts.audit.tell"
 # Signs what the audit's chains end with; else a key kept in the data folder.

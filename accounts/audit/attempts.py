@@ -22,6 +22,7 @@ REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 # Names under which an address holds the slug of an account.
 ACCOUNT_WORDS = ("account", "account_id")
 ACTION = "request.refused"
+_CSRF_REFUSED = "tradingsite.csrf_refused"
 
 
 @sync_and_async_middleware
@@ -86,6 +87,6 @@ def _reason(request: HttpRequest, response: HttpResponseBase) -> str:
     data: Any = getattr(response, "data", None)
     code = str(data.get("code", "")) if isinstance(data, dict) else ""
     detail = str(data.get("detail", "")) if isinstance(data, dict) else ""
-    if detail.startswith("CSRF") or getattr(request, "csrf_refused", False):
+    if detail.startswith("CSRF") or request.META.get(_CSRF_REFUSED):
         return "csrf"
     return code or HTTPStatus(response.status_code).name.lower()

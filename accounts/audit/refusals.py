@@ -118,7 +118,7 @@ def _count(subject: str, address: str, now: datetime) -> int:
 
 
 def _count_one(subject: str, address: str, now: datetime) -> tuple[int, datetime]:
-    values = {
+    values: dict[str, str | datetime] = {
         "key": hashlib.sha256(f"{subject}\0{address}".encode()).hexdigest(),
         "subject": subject,
         "address": address,

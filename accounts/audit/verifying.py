@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -98,7 +99,7 @@ def verify(chain: str, evidence: Evidence) -> Verified:
     return found
 
 
-def _rows(chain: str) -> Iterator[tuple[int, bytes, list[object]]]:
+def _rows(chain: str) -> Iterator[tuple[int, bytes, list[Any]]]:
     position = 0
     while True:
         with connection.cursor() as cursor:
@@ -111,9 +112,7 @@ def _rows(chain: str) -> Iterator[tuple[int, bytes, list[object]]]:
         position = rows[-1][2 + _POSITION]
 
 
-def _fault(
-    values: list[object], previous: bytes, stored: bytes, *, expected: int
-) -> str:
+def _fault(values: list[Any], previous: bytes, stored: bytes, *, expected: int) -> str:
     position = values[_POSITION]
     if position != expected:
         return f"the row is missing; the next one there is {position}"

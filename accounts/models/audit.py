@@ -102,6 +102,15 @@ class AuditEntry(models.Model):
     def __str__(self) -> str:
         return f"{self.chain} {self.position}: {self.action}"
 
+    @property
+    def changes(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return each field that differs, with what it was and what it is now."""
+        names = sorted({*self.before, *self.after})
+        return [
+            (name, {"was": self.before.get(name), "now": self.after.get(name)})
+            for name in names
+        ]
+
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         raise TypeError("Audit entries are only ever added.")
 

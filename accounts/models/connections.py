@@ -102,10 +102,10 @@ class BrokerConnection(models.Model):
 
         Raises VaultError when the envelope is not this row's, or its key is gone.
         """
-        text = vault.unseal(self.sealed, bound_to=self.bound_to)
+        text = vault.unseal(bytes(self.sealed), bound_to=self.bound_to)
         return Credentials(json.loads(text))
 
     @property
     def key_id(self) -> str:
         """Return which master key sealed this; nothing of it."""
-        return vault.key_id_of(self.sealed)
+        return vault.key_id_of(bytes(self.sealed))

@@ -8,7 +8,7 @@ from django.contrib.auth import views
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse_lazy
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import ListAPIView
@@ -61,7 +61,7 @@ class PasswordChangeView(views.PasswordChangeView):
 class LogOutView(views.LogoutView):
     """The way out; the audit is told who went."""
 
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.user.is_authenticated:
             audit.record("log_out", source=request, target=named(request.user))
         return super().post(request, *args, **kwargs)

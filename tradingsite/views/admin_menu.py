@@ -38,6 +38,9 @@ MENU = {
         "accounts.User": "person",
         "auth.Group": "shield_person",
         "accounts.ApiKey": "key",
+        "accounts.BrokerConnection": "cable",
+        "accounts.AuditEntry": "policy",
+        "accounts.AuditAnchor": "anchor",
     },
     "System": {
         "tradingsite.Process": "memory",

@@ -9,6 +9,9 @@ from django.views.csrf import csrf_failure
 
 from tradingsite.problems import problem, trouble, wants_page
 
+# Where a request keeps that its token was refused.
+CSRF_REFUSED = "tradingsite.csrf_refused"
+
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if wants_page(request):
@@ -24,7 +27,7 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 def csrf_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Refuse a form without its token; marked, so that the audit can tell why."""
-    request.csrf_refused = True
+    request.META[CSRF_REFUSED] = True
     if wants_page(request):
         return csrf_failure(request, reason=reason)
     return problem(request, HTTPStatus.FORBIDDEN)

@@ -55,7 +55,7 @@ class AuditPages(CursorPagination):
     def decode_cursor(self, request: Request) -> Cursor | None:
         # The position comes from outside, and the class would believe it.
         cursor: Cursor | None = super().decode_cursor(request)
-        if cursor and cursor.position and not _is_position(cursor.position):
+        if cursor and cursor.position and not _is_position(str(cursor.position)):
             raise NotFound(self.invalid_cursor_message)
         return cursor
 
@@ -182,4 +182,4 @@ def _is_position(text: str) -> bool:
 
 def _given(form: QueryDict) -> dict[str, str]:
     """Return what was filled in: an empty field asks nothing."""
-    return {name: value for name, value in form.items() if value}
+    return {name: str(value) for name, value in form.items() if value}

@@ -9,11 +9,12 @@ import pprint
 import subprocess
 import sys
 import traceback
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
-import redis
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
@@ -352,9 +353,9 @@ def test_redis_has_no_canary(client: Client, boss: User, account: TradingAccount
     store.delete(f"{django_settings.REDIS_PREFIX}:control")
 
 
-def value_of(store: redis.Redis, key: bytes) -> bytes:
+def value_of(store: Any, key: bytes) -> bytes:
     """Return a value as it is, not as a dump, which may be compressed."""
-    read = {
+    read: dict[bytes, Callable[[bytes], object]] = {
         b"string": store.get,
         b"hash": store.hgetall,
         b"set": store.smembers,

@@ -29,20 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.MASTER_KEYS:
             vault.add_master_key()
-        with transaction.atomic():
-            unreadable = [name for name in _places() for name in _rewrap(name)]
-            if unreadable:
-                transaction.set_rollback(True)
-            else:
-                count = sum(_verified(name) for name in _places())
-                first = vault.master_keys()[0].id.hex()
-                told = audit.Change(after={"sealed_by": first, "rows": count})
-                audit.record("master_key.rotated", target="Vault", change=told)
-        if unreadable:
-            raise CommandError(
-                "Nothing was changed: these cannot be opened with the known keys: "
-                + ", ".join(unreadable)
-            )
+        count, first = _rotate()
         self.stdout.write(f"{count} secrets are sealed by {first}.")
         self._drop(1 if options["drop_old"] else 2)
 
@@ -53,6 +40,22 @@ class Command(BaseCommand):
             )
         else:
             self.stdout.write(f"{vault.keep_first(keep)} older keys are dropped.")
+
+
+@transaction.atomic
+def _rotate() -> tuple[int, str]:
+    """Wrap everything anew or nothing; return how much, and the id of the key."""
+    unreadable = [row for place in _places() for row in _rewrap(place)]
+    if unreadable:
+        raise CommandError(
+            "Nothing was changed: these cannot be opened with the known keys: "
+            + ", ".join(unreadable)
+        )
+    count = sum(_verified(place) for place in _places())
+    first = vault.master_keys()[0].id.hex()
+    told = audit.Change(after={"sealed_by": first, "rows": count})
+    audit.record("master_key.rotated", target="Vault", change=told)
+    return count, first
 
 
 def _places() -> list[str]:

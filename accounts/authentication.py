@@ -118,7 +118,12 @@ def _revoke_leaked(request: HttpRequest, key: ApiKey) -> None:
     if ApiKey.objects.filter(pk=key.pk).revoke(timezone.now()):
         change = audit.Change(after={"because": "it stood in an address"})
         target = f"API key {key.pk} ({key})"
-        audit.record("key.revoked", source=request, target=target, change=change)
+        audit.record(
+            "key.revoked",
+            source=audit.unknown(request),
+            target=target,
+            change=change,
+        )
 
 
 class ApiKeyAuthentication(authentication.BaseAuthentication):

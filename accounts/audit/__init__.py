@@ -2,5 +2,6 @@
 
 from accounts.audit.recording import Change, record, tell
 from accounts.audit.refusals import written_afterwards
+from accounts.audit.sources import unknown
 
-__all__ = ["Change", "record", "tell", "written_afterwards"]
+__all__ = ["Change", "record", "tell", "unknown", "written_afterwards"]

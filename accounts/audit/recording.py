@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from accounts.audit import refusals
 from accounts.audit.canonical import clean, plain_fields
 from accounts.audit.chains import append
-from accounts.audit.sources import source_of
+from accounts.audit.sources import Source, source_of
 from accounts.models import AuditEntry, TradingAccount
 from accounts.models.audit import chain_of
 from accounts.principals import Principal
@@ -28,7 +28,7 @@ class Change:
 def record(
     action: str,
     *,
-    source: HttpRequest | Principal | None = None,
+    source: HttpRequest | Principal | Source | None = None,
     account: TradingAccount | None = None,
     target: str = "",
     change: Change | None = None,
@@ -87,7 +87,7 @@ def name_of(row: Model) -> str:
 
 def _entry(
     action: str,
-    source: HttpRequest | Principal | None,
+    source: HttpRequest | Principal | Source | None,
     account: TradingAccount | None,
     change: Change,
 ) -> AuditEntry:

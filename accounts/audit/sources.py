@@ -29,15 +29,22 @@ class Source:
     address: str = ""
 
 
-def source_of(source: HttpRequest | Principal | None) -> Source:
+def source_of(source: HttpRequest | Principal | Source | None) -> Source:
     """Return who acts; without a source this process does it by itself."""
     if source is None:
         return _process()
+    if isinstance(source, Source):
+        return source
     if isinstance(source, Principal):
         return _of_principal(source, "")
     # Django REST framework's request stands around the plain one.
     request: HttpRequest = getattr(source, "_request", source)
     return _of_request(request)
+
+
+def unknown(request: HttpRequest) -> Source:
+    """Return whoever sent ``request``, without asking its session who that is."""
+    return Source(ANONYMOUS, ANONYMOUS, address=client_address(request))
 
 
 def _of_request(request: HttpRequest) -> Source:

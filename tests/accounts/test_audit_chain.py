@@ -13,7 +13,7 @@ from django.db import DatabaseError, connection, connections, transaction
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts import audit
+from accounts import audit, tasks
 from accounts.audit import anchors
 from accounts.models import AuditAnchor, AuditEntry, TradingAccount
 from accounts.models.audit import HOUSE
@@ -211,6 +211,12 @@ def test_a_chain_that_did_not_grow_is_not_anchored_again():
     assert len(anchors.in_file(anchors.path())) == 1
 
 
+def test_beat_s_task_anchors_what_there_is():
+    chain = write_entries(2)
+    tasks.anchor_audit()
+    assert (verified(chain).anchored, verified(chain).fault) == (2, None)
+
+
 def test_the_files_are_for_their_owner_only(folder: Path):
     write_entries(1)
     anchors.anchor_all(timezone.now())
@@ -316,7 +322,7 @@ def test_an_entry_goes_with_its_change():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_fifty_writers_at_once_leave_the_chain_whole():
+def test_fifty_writers_at_once_leave_the_chain_whole() -> None:
     account = make_account()
     start = threading.Barrier(WRITERS)
     failed: list[BaseException] = []

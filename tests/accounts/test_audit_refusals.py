@@ -1,5 +1,6 @@
 """Refused attempts: written whatever is rolled back, and never a flood."""
 
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -13,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import ResolverMatch
 from django.utils import timezone
 
-from accounts import audit
+from accounts import audit, tasks
 from accounts.audit import refusals
 from accounts.audit.attempts import refused_attempts
 from accounts.models import AuditEntry, RefusalCount, TradingAccount, User
@@ -209,6 +210,27 @@ def test_one_subject_at_one_address_gets_few_entries_and_a_sum():
     assert (told.action, told.after["count"]) == ("refusals.counted", 990)
     assert (told.actor, told.address) == ("anonymous", "203.0.113.7")
     assert not RefusalCount.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_limit_is_exact_when_all_come_at_once():
+    start = threading.Barrier(20)
+
+    def try_thrice() -> None:
+        start.wait()
+        try:
+            refuse(3)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=try_thrice) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused()) == refusals.MOST_EACH
+    tasks.summarize_refusals()
+    assert RefusalCount.objects.get(subject="anonymous").count == 60
 
 
 def test_without_the_limits_it_would_be_a_flood(monkeypatch: pytest.MonkeyPatch):

@@ -113,11 +113,11 @@ class Migration(migrations.Migration):
                 ('is_active', models.BooleanField(default=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('sealed_at', models.DateTimeField(editable=False)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='connections', to='accounts.tradingaccount')),
+                ('account', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='connection', to='accounts.tradingaccount')),
             ],
             options={
-                'ordering': ['account', 'broker'],
-                'constraints': [models.UniqueConstraint(fields=('account', 'broker'), name='connection_once_a_broker'), models.CheckConstraint(condition=models.Q(('broker__in', ['paper', 'ticker', 'kite'])), name='connection_broker_known')],
+                'ordering': ['account'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('broker__in', ['paper', 'ticker', 'kite'])), name='connection_broker_known')],
             },
         ),
         *(

@@ -18,6 +18,10 @@ from accounts.principals import Principal
 from accounts.roles import Action
 
 
+class ConnectionInactive(vault.VaultError):
+    """Staff switched the connection off: its credentials are for nobody."""
+
+
 class Credentials(Mapping[str, str]):
     """What a broker wants to see, for an adapter to use and for nothing to show."""
 
@@ -54,12 +58,12 @@ class BrokerConnectionQuerySet(models.QuerySet["BrokerConnection"]):
 
 
 class BrokerConnection(models.Model):
-    """How an account reaches one broker; what it shows there is sealed."""
+    """How an account reaches its broker; what it shows there is sealed."""
 
     # Made before the row is, so that the seal can be bound to it.
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    account = models.ForeignKey(
-        TradingAccount, on_delete=models.PROTECT, related_name="connections"
+    account = models.OneToOneField(
+        TradingAccount, on_delete=models.PROTECT, related_name="connection"
     )
     broker = models.CharField(max_length=16, choices=TradingAccount.Broker)
     sealed = models.BinaryField(editable=False)
@@ -70,11 +74,8 @@ class BrokerConnection(models.Model):
     objects = BrokerConnectionQuerySet.as_manager()
 
     class Meta:
-        ordering = ["account", "broker"]
+        ordering = ["account"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["account", "broker"], name="connection_once_a_broker"
-            ),
             models.CheckConstraint(
                 condition=models.Q(broker__in=["paper", "ticker", "kite"]),
                 name="connection_broker_known",
@@ -100,8 +101,11 @@ class BrokerConnection(models.Model):
     def credentials(self) -> Credentials:
         """Open the credentials: for adapters in ``accounts.brokers`` alone.
 
-        Raises VaultError when the envelope is not this row's, or its key is gone.
+        Raises VaultError when the envelope is not this row's, or its key is gone,
+        and ConnectionInactive when staff switched it off.
         """
+        if not self.is_active:
+            raise ConnectionInactive("This connection is switched off.")
         text = vault.unseal(bytes(self.sealed), bound_to=self.bound_to)
         return Credentials(json.loads(text))
 

@@ -26,7 +26,7 @@ from pytest_django import Settings
 
 from accounts import vault
 from accounts.models import AuditEntry, BrokerConnection, TradingAccount, User
-from accounts.models.connections import Credentials
+from accounts.models.connections import ConnectionInactive, Credentials
 from accounts.principals import Scope
 from tests.accounts.builders import join, make_account, make_key, make_user, session_of
 from tests.database import url_of_test_database
@@ -99,7 +99,7 @@ def test_the_site_s_own_secret_does_not_matter(
     assert dict(connected.credentials()) == VALUES
 
 
-def test_an_account_has_one_connection_a_broker(connected: BrokerConnection):
+def test_an_account_has_one_connection(connected: BrokerConnection):
     with pytest.raises(IntegrityError), transaction.atomic():
         connect(connected.account)
 
@@ -228,10 +228,19 @@ def test_a_connection_needs_credentials(
 def test_what_is_left_empty_stays(
     client: Client, boss: User, connected: BrokerConnection
 ):
-    assert client.post(change_url(connected), {}).status_code == 302
+    assert client.post(change_url(connected), {"is_active": "on"}).status_code == 302
     connected.refresh_from_db()
-    assert not connected.is_active
     assert dict(connected.credentials()) == VALUES
+
+
+def test_one_that_is_switched_off_opens_for_nobody(
+    client: Client, boss: User, connected: BrokerConnection
+):
+    client.post(change_url(connected), {})
+    connected.refresh_from_db()
+    with pytest.raises(ConnectionInactive):
+        connected.credentials()
+    assert AuditEntry.objects.latest("id").after == {"is_active": False}
 
 
 def test_what_is_filled_in_replaces_all(

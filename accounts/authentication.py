@@ -5,14 +5,15 @@ same for Django REST framework. An unknown id and a wrong secret take the same
 path, and nobody is told which of the two it was.
 """
 
-from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
-from accounts import credentials
+from accounts import audit, credentials
+from accounts.addresses import client_address
 from accounts.models import ApiKey, User
 from accounts.principals import ALL_SCOPES, Principal
 from tradingsite.problems import BEARER
@@ -36,18 +37,6 @@ Subject = tuple[User, Principal]
 
 class KeyInQuery(SuspiciousOperation):
     """An API key came in an address, where logs and histories keep it: 400."""
-
-
-def client_address(request: HttpRequest) -> str:
-    """Return the address of the client, as told by the hop that is trusted.
-
-    Behind a proxy only the last entry of X-Forwarded-For is its own; the ones
-    before it are what the client says about itself.
-    """
-    if settings.BEHIND_PROXY:
-        forwarded = str(request.META.get("HTTP_X_FORWARDED_FOR", ""))
-        return forwarded.rpartition(",")[2].strip()
-    return str(request.META.get("REMOTE_ADDR", ""))
 
 
 def principal_of(request: HttpRequest) -> Principal | None:
@@ -118,9 +107,23 @@ def _refuse_key_in_query(request: HttpRequest) -> None:
     shown = credentials.find_all(values)
     if not shown:
         return
-    proven = [key.pk for key in map(_proven, shown) if key is not None]
-    ApiKey.objects.filter(pk__in=proven).revoke(timezone.now())
+    for key in map(_proven, shown):
+        if key is not None:
+            _revoke_leaked(request, key)
     raise KeyInQuery("An API key stood in the address, so it was revoked.")
+
+
+@transaction.atomic
+def _revoke_leaked(request: HttpRequest, key: ApiKey) -> None:
+    if ApiKey.objects.filter(pk=key.pk).revoke(timezone.now()):
+        change = audit.Change(after={"because": "it stood in an address"})
+        target = f"API key {key.pk} ({key})"
+        audit.record(
+            "key.revoked",
+            source=audit.unknown(request),
+            target=target,
+            change=change,
+        )
 
 
 class ApiKeyAuthentication(authentication.BaseAuthentication):

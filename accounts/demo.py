@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypedDict, cast
 
-from accounts import credentials
+from accounts import audit, credentials
 from accounts.models import ApiKey, Desk, Membership, TradingAccount, User
 from accounts.principals import ALL_SCOPES
 
@@ -102,6 +102,7 @@ def _key(user: User, account: TradingAccount, kept: str, now: datetime) -> str:
     ApiKey.objects.filter(user=user, name="Demo").revoke(now)
     new = ApiKey.objects.issue(user_id=user.pk, name="Demo", scopes=ALL_SCOPES, now=now)
     new.accounts.add(account)
+    audit.record("key.issued", target=f"API key {new.pk} ({new})")
     return new.text
 
 

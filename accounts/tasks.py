@@ -1,4 +1,4 @@
-"""The scheduled work of accounts: syncs every minute, snapshots every five."""
+"""The scheduled work of accounts: syncs, snapshots, anchors of the audit."""
 
 import datetime
 import logging
@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import hours, portfolio, syncing
+from accounts.audit import anchors, refusals
 from accounts.brokers import BrokerError
 from accounts.models import TradingAccount
 from tradingsite.scheduling import once_per_due_time
@@ -59,3 +60,17 @@ def take_snapshots(due_at: datetime.datetime) -> None:
     """Remember each active account: in session every five minutes, and at day end."""
     accounts = list(TradingAccount.objects.filter(status="active"))
     portfolio.take_snapshots(accounts, due_at)
+
+
+@shared_task(bind=True)
+@once_per_due_time
+def anchor_audit(due_at: datetime.datetime) -> None:
+    """Sign what each chain ends with, into the database and beside it."""
+    anchors.anchor_all(due_at)
+
+
+@shared_task(bind=True)
+@once_per_due_time
+def summarize_refusals(due_at: datetime.datetime) -> None:
+    """Write how often somebody was refused beyond what was written one by one."""
+    refusals.summarize(due_at)

@@ -3,10 +3,8 @@
 from typing import Any
 
 from django.contrib import admin
-from django.core.paginator import Paginator
-from django.db import models
+from django.db import models, transaction
 from django.http import HttpRequest
-from django.utils.functional import cached_property
 from django_celery_beat import admin as beat_admin
 from django_celery_beat.models import (
     ClockedSchedule,
@@ -19,6 +17,7 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from tradingsite import outbox
+from tradingsite.auditing import AuditedAdmin, tell
 from tradingsite.models import (
     Claim,
     IdempotencyKey,
@@ -28,17 +27,7 @@ from tradingsite.models import (
     Process,
     ScheduledRun,
 )
-
-MOST_LISTED = 10_000
-
-
-class BoundedPaginator(Paginator):  # type: ignore[type-arg]
-    """Pages of a big table: counts no further than anybody pages."""
-
-    @cached_property
-    def count(self) -> int:
-        rows: models.QuerySet[models.Model] = self.object_list  # type: ignore[assignment]
-        return rows[:MOST_LISTED].count()
+from tradingsite.pages import BoundedPaginator
 
 
 class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
@@ -75,7 +64,14 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
     def retry(
         self, request: HttpRequest, messages: models.QuerySet[OutboxMessage]
     ) -> None:
-        revived = outbox.retry(messages)
+        with transaction.atomic():
+            revived = outbox.retry(messages)
+            tell(
+                "outbox.retried",
+                source=request,
+                target="Outbox",
+                after={"messages": revived},
+            )
         self.message_user(request, f"{revived} dead letters will be tried again.")
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
@@ -160,17 +156,17 @@ class PeriodicTaskForm(beat_admin.PeriodicTaskForm):  # type: ignore[misc]
 
 
 @admin.register(PeriodicTask)
-class PeriodicTaskAdmin(beat_admin.PeriodicTaskAdmin, ModelAdmin):  # type: ignore[misc]
+class PeriodicTaskAdmin(AuditedAdmin, beat_admin.PeriodicTaskAdmin, ModelAdmin):  # type: ignore[misc]
     """What runs by itself, and whether it does."""
 
     form = PeriodicTaskForm
 
 
 @admin.register(IntervalSchedule)
-class IntervalScheduleAdmin(beat_admin.IntervalScheduleAdmin, ModelAdmin):  # type: ignore[misc]
+class IntervalScheduleAdmin(AuditedAdmin, beat_admin.IntervalScheduleAdmin, ModelAdmin):  # type: ignore[misc]
     """Every so often."""
 
 
 @admin.register(CrontabSchedule)
-class CrontabScheduleAdmin(beat_admin.CrontabScheduleAdmin, ModelAdmin):  # type: ignore[misc]
+class CrontabScheduleAdmin(AuditedAdmin, beat_admin.CrontabScheduleAdmin, ModelAdmin):  # type: ignore[misc]
     """At times of the day."""

@@ -20,6 +20,8 @@ correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
 
 MASK = "***"
 SECRETS = (
+    # Numbers of tax payers in India: they name a person.
+    (re.compile(r"\b[A-Z]{3}[ABCFGHJLPT][A-Z][0-9]{4}[A-Z]\b"), MASK),
     # API keys: the public part stays, so that one knows which key it was.
     (re.compile(r"\b(tsk_[A-Za-z0-9]+_)[A-Za-z0-9_\-]+"), r"\1" + MASK),
     # Passwords in addresses of servers.

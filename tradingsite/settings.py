@@ -29,6 +29,8 @@ SITE_URL = environment.text("SITE_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
 SECRET_KEY = environment.text("SECRET_KEY") or environment.kept_secret(
     DATA_DIR / "secret_key"
 )
+# What seals secrets in the database, the first key first; else in the data folder.
+MASTER_KEYS = environment.text("TRADINGSITE_MASTER_KEYS")
 # Which kind of process this is (web, worker, beat, command ...): pools and logs ask.
 PROCESS_KIND = environment.text("TRADINGSITE_PROCESS", "command")
 
@@ -38,6 +40,7 @@ ALLOWED_HOSTS = [
     *environment.texts("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]"),
     _site.hostname or "",
 ]
+CSRF_FAILURE_VIEW = "tradingsite.views.errors.csrf_refused"
 CSRF_TRUSTED_ORIGINS = [f"{_site.scheme}://{_site.netloc}"]
 
 INSTALLED_APPS = [
@@ -78,6 +81,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.audit.attempts.refused_attempts",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -180,6 +184,11 @@ CELERY_BEAT_SCHEDULE = {
     # Both look at the dated sessions of each account's exchanges first.
     "sync_accounts": {"task": "accounts.tasks.sync_accounts", "schedule": 60.0},
     "take_snapshots": {"task": "accounts.tasks.take_snapshots", "schedule": 300.0},
+    "anchor_audit": {"task": "accounts.tasks.anchor_audit", "schedule": 600.0},
+    "summarize_refusals": {
+        "task": "accounts.tasks.summarize_refusals",
+        "schedule": 60.0,
+    },
 }
 
 # --- the ticker service and its ticks -----------------------------------------
@@ -202,12 +211,20 @@ HISTORY_MEMORY_BYTES = environment.integer(
 )
 
 # --- what is loaded whenever the site is prepared; each changes nothing twice ---
-PREPARATIONS = ["load_calendar"]
+PREPARATIONS = ["load_calendar", "make_master_key"]
 
 # --- who may come in ----------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
 # How a door below accounts asks who is there.
 PRINCIPAL_OF = "accounts.authentication.principal_of"
+# Columns that hold sealed secrets; each row tells by ``bound_to`` whose they are.
+SEALED_COLUMNS = ["accounts.BrokerConnection.sealed"]
+# How a floor below accounts writes down what it did.
+AUDIT = "accounts.audit.tell"
+# Signs what the audit's chains end with; else a key kept in the data folder.
+AUDIT_SIGNING_KEY = environment.text("TRADINGSITE_AUDIT_SIGNING_KEY")
+# Public keys of before, whose anchors are still believed.
+AUDIT_PUBLIC_KEYS = environment.texts("TRADINGSITE_AUDIT_PUBLIC_KEYS")
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "desk"
 LOGOUT_REDIRECT_URL = "login"

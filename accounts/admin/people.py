@@ -4,12 +4,15 @@ Superusers see everything; other staff see what they are members of, like on the
 pages: every list goes through ``for_subject``.
 """
 
+from http import HTTPStatus
 from typing import Any, cast
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
+from django.db import transaction
 from django.db.models import ForeignKey, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -22,11 +25,12 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from accounts.authentication import principal_of
 from accounts.forms import ApiKeyForm
 from accounts.models import ApiKey, Desk, Membership, TradingAccount, User
+from tradingsite.auditing import AuditedAdmin, tell
 
 POWERS = ["is_staff", "is_superuser", "groups"]
 
 
-class SubjectAdmin(ModelAdmin):  # type: ignore[misc]
+class SubjectAdmin(AuditedAdmin, ModelAdmin):  # type: ignore[misc]
     """Rows as the subject may see them; also in searches, pop-ups and actions."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -57,7 +61,7 @@ class AccountMembershipInline(MembershipInline):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
+class UserAdmin(AuditedAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     """People; only a superuser hands out powers or touches another superuser."""
 
     form = UserChangeForm
@@ -87,6 +91,21 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
             return False
         return super().has_change_permission(request, obj)
 
+    @transaction.atomic
+    def user_change_password(
+        self,
+        request: HttpRequest,
+        id: str,  # noqa: A002 - the name in the address
+        form_url: str = "",
+    ) -> HttpResponse:
+        response = super().user_change_password(request, id, form_url)
+        if response.status_code == HTTPStatus.FOUND and request.method == "POST":
+            tell("user.password_changed", source=request, row=self._person(id))
+        return response
+
+    def _person(self, key: str) -> User:
+        return User.objects.get(pk=unquote(key))
+
     def get_inlines(self, request: HttpRequest, obj: User | None) -> list[Any]:
         return [] if obj is None else self.inlines
 
@@ -95,7 +114,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
+class GroupAdmin(AuditedAdmin, DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
     """Sets of admin permissions; rights on accounts are memberships."""
 
 
@@ -143,6 +162,7 @@ class ApiKeyAdmin(SubjectAdmin):
     autocomplete_fields = ["user", "accounts"]
     readonly_fields = ["public_id", "created_at", "last_used_at", "revoked_at"]
     actions = ["revoke"]
+    told_as = {"api_key.added": "key.issued", "api_key.changed": "key.changed"}
 
     @display(  # type: ignore[untyped-decorator]
         description="State",
@@ -153,7 +173,11 @@ class ApiKeyAdmin(SubjectAdmin):
 
     @admin.action(description="Revoke the chosen keys")
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        count = ApiKey.objects.filter(pk__in=queryset).revoke(timezone.now())
+        with transaction.atomic():
+            chosen = ApiKey.objects.filter(pk__in=queryset, revoked_at__isnull=True)
+            for key in chosen.select_for_update():
+                tell("key.revoked", source=request, row=key)
+            count = ApiKey.objects.filter(pk__in=queryset).revoke(timezone.now())
         messages.success(request, f"{count} keys revoked.")
 
     def get_readonly_fields(

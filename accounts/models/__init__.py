@@ -1,7 +1,9 @@
 """Who trades, on which desk and account, and with which keys."""
 
 from accounts.models.attempts import LogInAttempt
+from accounts.models.audit import AuditAnchor, AuditEntry, RefusalCount
 from accounts.models.balances import Balance
+from accounts.models.connections import BrokerConnection
 from accounts.models.desks import Desk, TradingAccount
 from accounts.models.holdings import Holding
 from accounts.models.keys import ApiKey
@@ -15,13 +17,17 @@ __all__ = [
     "AccountSnapshot",
     "AccountSync",
     "ApiKey",
+    "AuditAnchor",
+    "AuditEntry",
     "Balance",
+    "BrokerConnection",
     "Desk",
     "Holding",
     "LogInAttempt",
     "Membership",
     "Position",
     "PositionChange",
+    "RefusalCount",
     "TradingAccount",
     "User",
 ]

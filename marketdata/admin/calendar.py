@@ -16,9 +16,10 @@ from marketdata.models import (
     SessionPhase,
     SettlementHoliday,
 )
+from tradingsite.auditing import AuditedAdmin
 
 
-class MovesExpiries(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class MovesExpiries(AuditedAdmin, ModelAdmin):  # type: ignore[misc]  # unfold has no types
     """Keeps rows that expiries follow from, in the transaction of the change."""
 
     def save_model(self, *args: Any, **options: Any) -> None:
@@ -35,7 +36,7 @@ class MovesExpiries(ModelAdmin):  # type: ignore[misc]  # unfold has no types
 
 
 @admin.register(Exchange)
-class ExchangeAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class ExchangeAdmin(AuditedAdmin, ModelAdmin):  # type: ignore[misc]  # unfold has no types
     """Names the exchanges and their clocks."""
 
     list_display = ["code", "name", "timezone"]
@@ -43,7 +44,7 @@ class ExchangeAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
 
 
 @admin.register(SessionHours)
-class SessionHoursAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class SessionHoursAdmin(AuditedAdmin, ModelAdmin):  # type: ignore[misc]  # unfold has no types
     """Keeps the dated hours."""
 
     list_display = [
@@ -61,7 +62,7 @@ class SessionHoursAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no type
 
 
 @admin.register(SessionPhase)
-class SessionPhaseAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class SessionPhaseAdmin(AuditedAdmin, ModelAdmin):  # type: ignore[misc]  # unfold has no types
     """Keeps what is traded around the session."""
 
     list_display = [
@@ -98,7 +99,7 @@ class HolidayAdmin(MovesExpiries):
 
 
 @admin.register(SettlementHoliday)
-class SettlementHolidayAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class SettlementHolidayAdmin(AuditedAdmin, ModelAdmin):  # type: ignore[misc]  # unfold has no types
     """Keeps the days on which nothing is settled."""
 
     list_display = ["day", "exchange", "name"]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
@@ -19,6 +20,7 @@ from marketdata.models import (
     LotSize,
     QuarantinedListing,
 )
+from tradingsite.auditing import AuditedAdmin, tell
 
 
 class TermsInline(TabularInline):  # type: ignore[misc]  # unfold has no types
@@ -39,7 +41,7 @@ class TokenInline(TabularInline):  # type: ignore[misc]  # unfold has no types
 
 
 @admin.register(Instrument)
-class InstrumentAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class InstrumentAdmin(AuditedAdmin, ModelAdmin):  # type: ignore[misc]  # unfold has no types
     """Finds a contract by symbol, name or broker's number."""
 
     list_display = ["symbol", "exchange", "kind", "expires_on", "strike", "lot_size"]
@@ -54,7 +56,7 @@ class InstrumentAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
 
 
 @admin.register(LotSize)
-class LotSizeAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class LotSizeAdmin(AuditedAdmin, ModelAdmin):  # type: ignore[misc]  # unfold has no types
     """Keeps lots by the day the contract expires."""
 
     list_display = ["underlying", "exchange", "lot_size", "valid_from", "valid_to"]
@@ -63,7 +65,7 @@ class LotSizeAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
 
 
 @admin.register(FreezeQuantity)
-class FreezeQuantityAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class FreezeQuantityAdmin(AuditedAdmin, ModelAdmin):  # type: ignore[misc]  # unfold has no types
     """Keeps the largest quantities of one order."""
 
     list_display = ["underlying", "exchange", "quantity", "valid_from", "valid_to"]
@@ -131,7 +133,10 @@ class QuarantinedListingAdmin(LookOnly):
     ) -> None:
         for row in rows.select_related("exchange"):
             try:
-                decision(row, user_id=request.user.pk)
+                with transaction.atomic():
+                    decision(row, user_id=request.user.pk)
+                    decided = {"status": row.status}
+                    tell("listing.decided", source=request, row=row, after=decided)
             except quarantine.CannotDecide as error:
                 self.message_user(request, str(error), messages.ERROR)
             else:

@@ -1,8 +1,9 @@
 """Reading the gap map: which sessions lack what, and how far all of it is."""
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
+from django.db import transaction
 from django.db.models import (
     Case,
     Count,
@@ -16,10 +17,12 @@ from django.db.models import (
     When,
 )
 from django.db.models.functions import Least, Now
+from django.http import HttpRequest
 
 from marketdata.gaps.filling import LEASE
 from marketdata.models import SessionGap
 from marketdata.models.gaps import SessionGapQuerySet
+from tradingsite.auditing import tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,10 +109,12 @@ def progress(chosen: Filter) -> list[Progress]:
     ]
 
 
-def repair_now(chosen: Filter) -> int:
+@transaction.atomic
+def repair_now(chosen: Filter, *, source: HttpRequest | None) -> int:
     """Let everything that is missing be asked for now, quiet minutes too.
 
-    A whole map of it stands behind what somebody waits for by name.
+    A whole map of it stands behind what somebody waits for by name. ``source`` is
+    the request of whoever asks; the audit tells it.
     """
     waiting = _chosen(chosen).lacking().filter(next_attempt_at__gt=Now())
     # What is being asked for at this moment is left to who asks.
@@ -117,9 +122,13 @@ def repair_now(chosen: Filter) -> int:
     priority = (
         SessionGap.Priority.ASKED if chosen.symbol else SessionGap.Priority.STEADY
     )
-    return waiting.exclude(is_asked).update(
+    sessions = waiting.exclude(is_asked).update(
         next_attempt_at=Now(), priority=Least(F("priority"), Value(priority))
     )
+    given = {name: value for name, value in asdict(chosen).items() if value}
+    asked = {**given, "sessions": sessions}
+    tell("gaps.repair_requested", source=source, target="Gap map", after=asked)
+    return sessions
 
 
 def _length(column: str) -> Func:

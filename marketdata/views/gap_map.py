@@ -71,7 +71,7 @@ def repair(request: HttpRequest) -> HttpResponse:
     if errors:
         messages.error(request, "That part of the map cannot be repaired.")
     else:
-        sessions = listing.repair_now(chosen)
+        sessions = listing.repair_now(chosen, source=request)
         messages.success(request, f"{sessions} sessions are asked for now.")
     given = {name: value for name, value in asdict(chosen).items() if value}
     return redirect(reverse("gap-map", query=given))

@@ -52,6 +52,7 @@ class GapRepairView(APIView):
     def post(self, request: Request) -> Response:
         question = GapQuery(data=request.data)
         question.is_valid(raise_exception=True)
-        sessions = listing.repair_now(filter_of(question.validated_data))
+        chosen = filter_of(question.validated_data)
+        sessions = listing.repair_now(chosen, source=request._request)
         answer = {"status": "ok", "sessions": sessions}
         return Response(RepairSerializer(answer).data)

@@ -25,6 +25,7 @@ from marketdata.serializers.calendar import (
     ImportedSerializer,
 )
 from tradingsite.api import CsvParser, asked
+from tradingsite.auditing import difference, fields_of, tell
 
 
 class HolidayListView(generics.ListCreateAPIView[Holiday]):
@@ -48,7 +49,10 @@ class HolidayListView(generics.ListCreateAPIView[Holiday]):
 
     @transaction.atomic
     def perform_create(self, serializer: BaseSerializer[Holiday]) -> None:
-        serializer.save()
+        row = serializer.save()
+        tell(
+            "holiday.added", source=self.request._request, row=row, after=fields_of(row)
+        )
         foretell()
 
 
@@ -61,11 +65,26 @@ class HolidayView(generics.RetrieveUpdateDestroyAPIView[Holiday]):
 
     @transaction.atomic
     def perform_update(self, serializer: BaseSerializer[Holiday]) -> None:
-        serializer.save()
+        was = fields_of(self.get_object())
+        row = serializer.save()
+        before, after = difference(was, fields_of(row))
+        tell(
+            "holiday.changed",
+            source=self.request._request,
+            row=row,
+            before=before,
+            after=after,
+        )
         foretell()
 
     @transaction.atomic
     def perform_destroy(self, instance: Holiday) -> None:
+        tell(
+            "holiday.deleted",
+            source=self.request._request,
+            row=instance,
+            before=fields_of(instance),
+        )
         instance.delete()
         foretell()
 
@@ -82,5 +101,12 @@ class HolidayImportView(APIView):
             rows = holidays.parse(dict(request.data).get("text", ""))
         except ImportRefused as error:
             raise ValidationError({"file": str(error)}, "import_refused") from None
-        answer = {"rows": len(rows), "written": holidays.load(rows)}
+        with transaction.atomic():
+            answer = {"rows": len(rows), "written": holidays.load(rows)}
+            tell(
+                "holidays.imported",
+                source=request._request,
+                target="Holidays",
+                after=answer,
+            )
         return Response(ImportedSerializer(answer).data)

@@ -44,6 +44,9 @@ MENU = {
         "accounts.Balance": "payments",
         "accounts.AccountSync": "sync",
         "accounts.AccountSnapshot": "photo_camera",
+        "accounts.BrokerConnection": "cable",
+        "accounts.AuditEntry": "policy",
+        "accounts.AuditAnchor": "anchor",
     },
     "System": {
         "tradingsite.Process": "memory",

@@ -5,8 +5,12 @@ from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
 from django.views import defaults
+from django.views.csrf import csrf_failure
 
 from tradingsite.problems import problem, trouble, wants_page
+
+# Where a request keeps that its token was refused.
+CSRF_REFUSED = "tradingsite.csrf_refused"
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -18,6 +22,14 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     if wants_page(request):
         return defaults.permission_denied(request, exception)
+    return problem(request, HTTPStatus.FORBIDDEN)
+
+
+def csrf_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Refuse a form without its token; marked, so that the audit can tell why."""
+    request.META[CSRF_REFUSED] = True
+    if wants_page(request):
+        return csrf_failure(request, reason=reason)
     return problem(request, HTTPStatus.FORBIDDEN)
 
 

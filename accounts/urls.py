@@ -3,21 +3,47 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from accounts.views.own import (
-    AccountListView,
-    LogInView,
-    MeView,
-    PasswordChangeView,
-)
+from accounts.views import keys, log_in, second_factor, sessions, tokens
+from accounts.views.own import AccountListView, MeView
 
 api_urls = [
     path("auth/me", MeView.as_view(), name="me"),
+    path("auth/token", tokens.TokenView.as_view(), name="token"),
+    path("auth/refresh", tokens.RefreshView.as_view(), name="refresh"),
+    path("auth/revoke", tokens.RevokeView.as_view(), name="revoke"),
+    path("auth/step-up", tokens.StepUpView.as_view(), name="step-up"),
+    path("auth/ws-ticket", tokens.TicketView.as_view(), name="ws-ticket"),
+    path("auth/sessions", sessions.LogInListView.as_view(), name="log-in-list"),
+    path("auth/sessions/<str:public_id>", sessions.LogInView.as_view(), name="log-in"),
+    path("auth/keys", keys.ApiKeyListView.as_view(), name="key-list"),
+    path("auth/keys/<str:public_id>", keys.ApiKeyView.as_view(), name="key"),
     path("accounts", AccountListView.as_view(), name="account-list"),
 ]
 
 urlpatterns = [
-    path("login/", LogInView.as_view(), name="login"),
+    path("login/", log_in.LogInView.as_view(), name="login"),
+    path("login/code/", log_in.show_code, name="login-code"),
     path("logout/", LogoutView.as_view(), name="logout"),
-    path("password/", PasswordChangeView.as_view(), name="password_change"),
+    path("password/", log_in.PasswordChangeView.as_view(), name="password_change"),
+    path("accounts/step-up/", log_in.step_up, name="step-up"),
+    path("accounts/security/", second_factor.security, name="security"),
+    path("accounts/security/second-factor/", second_factor.enrol, name="second-factor"),
+    path(
+        "accounts/security/recovery-codes/",
+        second_factor.renew_recovery_codes,
+        name="recovery-codes",
+    ),
+    path("accounts/keys/", keys.list_keys, name="keys"),
+    path("accounts/keys/new/", keys.make_key, name="key-new"),
+    path("accounts/keys/<str:public_id>/revoke/", keys.revoke_key, name="key-revoke"),
+    path("accounts/sessions/", sessions.list_log_ins, name="sessions"),
+    path(
+        "accounts/sessions/end-others/", sessions.end_other_log_ins, name="end-others"
+    ),
+    path(
+        "accounts/sessions/<str:public_id>/end/",
+        sessions.end_log_in,
+        name="session-end",
+    ),
     path("api/v1/", include((api_urls, "accounts"))),
 ]

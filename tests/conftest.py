@@ -1,1 +1,29 @@
 """Fixtures that tests of several apps share: few, and named like what they are."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from accounts.session_store import PROVEN
+
+
+@pytest.fixture(autouse=True)
+def forced_log_ins_show_a_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ``client.force_login`` count as a log-in with a second factor.
+
+    Only here: no setting and no door of the product does it. A test that wants a
+    password alone has ``log_in_without_second_factor``.
+    """
+    force_login = Client.force_login
+
+    def force_log_in_with_a_code(
+        client: Client, user: Any, backend: str | None = None
+    ) -> None:
+        force_login(client, user, backend)
+        session = client.session
+        session[PROVEN] = timezone.now().isoformat()
+        session.save()
+
+    monkeypatch.setattr(Client, "force_login", force_log_in_with_a_code)

@@ -5,6 +5,7 @@ they are absent, from the servers that ``manage.py up`` started and wrote down.
 """
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from sysconfig import get_path
 from typing import Any
@@ -78,6 +79,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.gate.SecondFactorGate",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -218,6 +220,20 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+# A log-in lasts so long at most, and ends at this time of day, before the markets open.
+SESSION_ENGINE = "accounts.session_store"
+SESSION_IDLE = timedelta(
+    minutes=environment.integer("SESSION_IDLE_MINUTES", 15, least=2)
+)
+SESSION_LONGEST = timedelta(hours=8)
+SESSION_DAILY_END = environment.time_of_day(
+    "SESSION_DAILY_END", "08:30", zone="Asia/Kolkata"
+)
+# How long a process may say who somebody is without looking what was revoked.
+AUTHENTICATION_LOOK_S = 0.25
+ACCESS_TOKEN_S = 300
+# So long it is told that a refresh token of a log-in that is over was used again.
+TOKEN_FAMILY_KEPT = timedelta(days=7)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 8 * 3600
@@ -242,7 +258,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 # --- REST ---------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "accounts.authentication.ApiKeyAuthentication",
+        "accounts.authentication.BearerAuthentication",
         "accounts.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -262,6 +278,7 @@ SPECTACULAR_SETTINGS = {
     "APPEND_COMPONENTS": {
         "securitySchemes": {
             "ApiKey": {"type": "http", "scheme": "bearer", "bearerFormat": "tsk_…"},
+            "Token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
             "Session": {"type": "apiKey", "in": "cookie", "name": "sessionid"},
         }
     },
@@ -274,7 +291,7 @@ SPECTACULAR_SETTINGS = {
             "marketdata.models.subscriptions.TickerSubscription.State"
         ),
     },
-    "SECURITY": [{"ApiKey": []}, {"Session": []}],
+    "SECURITY": [{"ApiKey": []}, {"Token": []}, {"Session": []}],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

@@ -1,5 +1,5 @@
 """Staff's side of accounts; each module registers its own models."""
 
-from accounts.admin import people
+from accounts.admin import log_ins, people
 
-__all__ = ["people"]
+__all__ = ["log_ins", "people"]

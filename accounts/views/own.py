@@ -1,46 +1,15 @@
-"""The doors of a person's own account: log in, change the password, ask who I am."""
+"""The doors of a program that asks who it is, and which accounts there are."""
 
-from http import HTTPStatus
-
-from django.contrib import messages
-from django.contrib.auth import views
-from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.db.models import QuerySet
-from django.http import HttpResponse
-from django.urls import reverse_lazy
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.forms import LogInForm
 from accounts.models import TradingAccount
 from accounts.principals import Principal
 from accounts.serializers.accounts import PrincipalSerializer, TradingAccountSerializer
-
-
-class LogInView(views.LoginView):
-    """The door of the pages and of the admin."""
-
-    form_class = LogInForm
-
-    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
-        response = super().form_invalid(form)
-        if isinstance(form, LogInForm) and form.wait:
-            response.status_code = HTTPStatus.TOO_MANY_REQUESTS
-            response["Retry-After"] = str(round(form.wait.total_seconds()))
-        return response
-
-
-class PasswordChangeView(views.PasswordChangeView):
-    """A new password; every other session of the user ends with it."""
-
-    success_url = reverse_lazy("desk")
-
-    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
-        messages.success(self.request, "Your password was changed.")
-        return super().form_valid(form)
 
 
 class MeView(APIView):

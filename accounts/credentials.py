@@ -1,7 +1,8 @@
-"""The text of an API key: ``tsk_<8 id>_<43 secret>_<crc>``, pure.
+"""The text of what a program shows: ``tsk_<8 id>_<43 secret>_<crc>``, pure.
 
 The id finds the row, the secret proves the holder, and the checksum lets a
-mistyped key be refused (and a leaked one be recognized) without a database.
+mistyped one be refused (and a leaked one be recognized) without a database. API keys
+begin with ``tsk_``, refresh tokens with ``tsr_``, tickets of sockets with ``tst_``.
 """
 
 import hashlib
@@ -13,9 +14,13 @@ import zlib
 from dataclasses import dataclass, field
 
 PREFIX = "tsk_"
+REFRESH_PREFIX = "tsr_"
+TICKET_PREFIX = "tst_"
 ID_LENGTH = 8
 _ALPHABET = string.ascii_letters + string.digits
-_SHAPE = re.compile(r"tsk_([A-Za-z0-9]{8})_([A-Za-z0-9_-]{43})_([0-9a-f]{8})")
+_SHAPE = re.compile(
+    r"(ts[krt]_)([A-Za-z0-9]{8})_([A-Za-z0-9_-]{43})_([0-9a-f]{8})", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +29,10 @@ class KeyText:
 
     public_id: str
     secret: str = field(repr=False)
+    prefix: str = PREFIX
 
     def __str__(self) -> str:
-        body = f"{PREFIX}{self.public_id}_{self.secret}"
+        body = f"{self.prefix}{self.public_id}_{self.secret}"
         return f"{body}_{_checksum(body)}"
 
     @property
@@ -43,21 +49,24 @@ def _checksum(body: str) -> str:
     return f"{zlib.crc32(body.encode()):08x}"
 
 
-def make() -> KeyText:
+def make(prefix: str = PREFIX) -> KeyText:
     public_id = "".join(secrets.choice(_ALPHABET) for _ in range(ID_LENGTH))
-    return KeyText(public_id, secrets.token_urlsafe(32))
+    return KeyText(public_id, secrets.token_urlsafe(32), prefix)
 
 
-def parse(text: str) -> KeyText | None:
-    """Return the key written in ``text``, or None when it is not one."""
+def parse(text: str, prefix: str = PREFIX) -> KeyText | None:
+    """Return what is written in ``text``, or None when it is no such thing."""
     match = _SHAPE.fullmatch(text)
-    if match is None:
-        return None
-    key = KeyText(match[1], match[2])
-    return key if text == str(key) else None
+    found = _read(match) if match else None
+    return found if found and found.prefix == prefix else None
 
 
 def find_all(text: str) -> list[KeyText]:
-    """Return the whole keys that stand anywhere in ``text``."""
-    found = (parse(match[0]) for match in _SHAPE.finditer(text))
+    """Return the whole keys, refresh tokens and tickets anywhere in ``text``."""
+    found = (_read(match) for match in _SHAPE.finditer(text))
     return [key for key in found if key is not None]
+
+
+def _read(match: re.Match[str]) -> KeyText | None:
+    key = KeyText(match[2], match[3], match[1])
+    return key if match[0] == str(key) else None

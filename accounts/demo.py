@@ -4,6 +4,7 @@ What cannot be read back from the database (the password, the key) is kept in a
 file that only its owner reads, and made again only when it no longer fits.
 """
 
+import base64
 import json
 import os
 import secrets
@@ -11,13 +12,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypedDict, cast
 
-from accounts import audit, credentials
+from accounts import audit, credentials, second_factor
 from accounts.models import ApiKey, Desk, Membership, TradingAccount, User
 from accounts.principals import ALL_SCOPES
 
 USERNAME = "demo"
 TRADER = "asha"
 ACCOUNT = "demo-paper"
+# A key that trades names where it is used: the demo is tried on this machine.
+NEAR = ("127.0.0.0/8", "::1/128")
 # A key with less life left than this is made again.
 RENEW_BEFORE = timedelta(days=7)
 
@@ -47,13 +50,14 @@ def load(*, kept: DemoAccess | None, url: str, now: datetime) -> DemoAccess:
         },
     )
     user, password = _operator(kept["password"] if kept else "")
+    secret = _second_factor(user, kept["totp_secret"] if kept else "", now)
     _member(user, desk, Membership.Role.ADMIN)
     _member(_trader(), desk, Membership.Role.TRADER)
     return DemoAccess(
         url=url,
         username=user.username,
         password=password,
-        totp_secret="",
+        totp_secret=secret,
         api_key=_key(user, account, kept["api_key"] if kept else "", now),
         account_id=account.slug,
     )
@@ -70,6 +74,15 @@ def _operator(kept_password: str) -> tuple[User, str]:
     user.set_password(password)
     user.save(update_fields=["password"])
     return user, password
+
+
+def _second_factor(user: User, kept: str, now: datetime) -> str:
+    """Return the kept secret while it is the one in place, else give a new one."""
+    if kept and second_factor.has_secret(user, kept):
+        return kept
+    secret = base64.b32encode(os.urandom(20)).decode()
+    second_factor.enrol(user, secret, now=now)
+    return secret
 
 
 def _trader() -> User:
@@ -100,8 +113,14 @@ def _key(user: User, account: TradingAccount, kept: str, now: datetime) -> str:
     if is_good:
         return kept
     ApiKey.objects.filter(user=user, name="Demo").revoke(now)
-    new = ApiKey.objects.issue(user_id=user.pk, name="Demo", scopes=ALL_SCOPES, now=now)
-    new.accounts.add(account)
+    new = ApiKey.objects.issue(
+        user_id=user.pk,
+        name="Demo",
+        scopes=ALL_SCOPES,
+        now=now,
+        allowed_networks=NEAR,
+        accounts=[account],
+    )
     audit.record("key.issued", target=f"API key {new.pk} ({new})")
     return new.text
 

@@ -2,7 +2,7 @@
 
 import math
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
@@ -15,9 +15,19 @@ from unfold.widgets import (
 )
 
 from accounts.authentication import client_address
-from accounts.models import ApiKey, LogInAttempt
-from accounts.models.keys import LONGEST_LIFE, validate_network
-from accounts.principals import Scope
+from accounts.models import ApiKey, LogInAttempt, TradingAccount
+from accounts.models.keys import LONGEST_LIFE, check_networks, validate_network
+from accounts.principals import Principal, Scope
+
+LIVES = [7, 30, 90]
+
+
+SCOPE_LABELS = {
+    Scope.READ_MARKET: "Read market data",
+    Scope.READ_ACCOUNTS: "Read accounts",
+    Scope.TRADE: "Trade",
+    Scope.ADMIN: "Administer",
+}
 
 
 class LogInForm(AuthenticationForm):
@@ -57,6 +67,82 @@ class LogInForm(AuthenticationForm):
             )
 
 
+class CodeForm(forms.Form):
+    """A code of the authenticator, or one of the recovery codes."""
+
+    code = forms.CharField(
+        max_length=40,
+        widget=forms.TextInput(
+            attrs={
+                "autocomplete": "one-time-code",
+                "autofocus": True,
+                "autocapitalize": "none",
+                "spellcheck": "false",
+            }
+        ),
+    )
+
+
+class OwnKeyForm(forms.Form):
+    """What people choose when they make a key for a program of theirs."""
+
+    name = forms.CharField(
+        max_length=100,
+        help_text="What uses it: “Nightly export”, “Strategy server”.",
+    )
+    scopes = forms.MultipleChoiceField(
+        initial=[Scope.READ_MARKET], widget=forms.CheckboxSelectMultiple
+    )
+    all_accounts = forms.BooleanField(
+        required=False, label="Every account of mine, now and later"
+    )
+    accounts = forms.ModelMultipleChoiceField(
+        queryset=TradingAccount.objects.none(),
+        required=False,
+        to_field_name="slug",
+        label="Only these accounts",
+        widget=forms.CheckboxSelectMultiple,
+    )
+    allowed_networks = SimpleArrayField(
+        forms.CharField(validators=[validate_network], max_length=43),
+        required=False,
+        max_length=20,
+        label="Used from",
+        help_text="Addresses or networks, separated by commas, such as 203.0.113.7. "
+        "A key that trades must have some.",
+    )
+    life_days = forms.TypedChoiceField(
+        choices=[(days, f"{days} days") for days in LIVES],
+        coerce=int,
+        initial=LIVES[-1],
+        label="Works for",
+    )
+
+    def __init__(self, *args: Any, principal: Principal, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        own = [scope for scope in Scope if principal.may(scope)]
+        cast("forms.MultipleChoiceField", self.fields["scopes"]).choices = [
+            (scope.value, SCOPE_LABELS[scope]) for scope in own
+        ]
+        accounts = cast("forms.ModelMultipleChoiceField[Any]", self.fields["accounts"])
+        accounts.queryset = TradingAccount.objects.for_subject(principal)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if "allowed_networks" in cleaned and "scopes" in cleaned:
+            try:
+                check_networks(cleaned["scopes"], cleaned["allowed_networks"])
+            except ValidationError as error:
+                self.add_error("allowed_networks", error)
+        return cleaned
+
+    def choices(self) -> dict[str, Any]:
+        """Return what ``ApiKey.objects.issue`` takes."""
+        chosen = dict(self.cleaned_data)
+        chosen["life"] = timedelta(days=chosen.pop("life_days"))
+        return chosen
+
+
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
     """What staff choose when they make a key; its secret is not theirs to choose."""
 
@@ -91,6 +177,16 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
             # A minute short: the 90 days count from when the row is made.
             latest = timezone.now() + LONGEST_LIFE - timedelta(minutes=1)
             self.initial.setdefault("expires_at", latest)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        networks = cleaned.get("allowed_networks")
+        if networks is not None and "scopes" in cleaned:
+            try:
+                check_networks(cleaned["scopes"], networks)
+            except ValidationError as error:
+                self.add_error("allowed_networks", error)
+        return cleaned
 
     def clean_expires_at(self) -> datetime:
         # The database says so too, but only the form can say it in words.

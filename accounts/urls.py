@@ -3,13 +3,9 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from accounts.views import account_pages as pages
+from accounts.views import keys, log_in, second_factor, sessions, tokens
 from accounts.views.audit import AuditListView, audit_export, audit_page
-from accounts.views.own import (
-    LogInView,
-    LogOutView,
-    MeView,
-    PasswordChangeView,
-)
+from accounts.views.own import MeView
 from accounts.views.portfolio import (
     AccountListView,
     AccountSyncView,
@@ -38,6 +34,15 @@ account_urls = [
 
 api_urls: list[URLPattern | URLResolver] = [
     path("auth/me", MeView.as_view(), name="me"),
+    path("auth/token", tokens.TokenView.as_view(), name="token"),
+    path("auth/refresh", tokens.RefreshView.as_view(), name="refresh"),
+    path("auth/revoke", tokens.RevokeView.as_view(), name="revoke"),
+    path("auth/step-up", tokens.StepUpView.as_view(), name="step-up"),
+    path("auth/ws-ticket", tokens.TicketView.as_view(), name="ws-ticket"),
+    path("auth/sessions", sessions.LogInListView.as_view(), name="log-in-list"),
+    path("auth/sessions/<str:public_id>", sessions.LogInView.as_view(), name="log-in"),
+    path("auth/keys", keys.ApiKeyListView.as_view(), name="key-list"),
+    path("auth/keys/<str:public_id>", keys.ApiKeyView.as_view(), name="key"),
     path("accounts", AccountListView.as_view(), name="account-list"),
     path("accounts/<slug:slug>", AccountView.as_view(), name="account"),
     path("accounts/<slug:slug>/", include(account_urls)),
@@ -45,9 +50,31 @@ api_urls: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns = [
-    path("login/", LogInView.as_view(), name="login"),
-    path("logout/", LogOutView.as_view(), name="logout"),
-    path("password/", PasswordChangeView.as_view(), name="password_change"),
+    path("login/", log_in.LogInView.as_view(), name="login"),
+    path("login/code/", log_in.show_code, name="login-code"),
+    path("logout/", log_in.LogOutView.as_view(), name="logout"),
+    path("password/", log_in.PasswordChangeView.as_view(), name="password_change"),
+    path("accounts/step-up/", log_in.step_up, name="step-up"),
+    path("accounts/security/", second_factor.security, name="security"),
+    path("accounts/security/second-factor/", second_factor.enrol, name="second-factor"),
+    path(
+        "accounts/security/recovery-codes/",
+        second_factor.renew_recovery_codes,
+        name="recovery-codes",
+    ),
+    path("accounts/keys/", keys.list_keys, name="keys"),
+    path("accounts/keys/new/", keys.make_key, name="key-new"),
+    path("accounts/keys/<str:public_id>/revoke/", keys.revoke_key, name="key-revoke"),
+    path("accounts/sessions/", sessions.list_log_ins, name="sessions"),
+    path(
+        "accounts/sessions/end-others/", sessions.end_other_log_ins, name="end-others"
+    ),
+    path(
+        "accounts/sessions/<str:public_id>/end/",
+        sessions.end_log_in,
+        name="session-end",
+    ),
+    # After the words above, which are no accounts.
     path("accounts/", pages.accounts_page, name="accounts"),
     path("accounts/<slug:slug>/", pages.account_page, name="account"),
     path("accounts/<slug:slug>/sync", pages.sync_now, name="account-sync"),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import ground, report
+from bench.authentication import contest as authentication
 from bench.history import contest as history
 from bench.ingest import contest as ingest
 from bench.machine import Machine
@@ -15,6 +16,7 @@ from bench.report import Figure
 from bench.rollups import contest as rollups
 
 CONTESTS = {
+    "authentication": authentication.run,
     "options": options_contest.run,
     "ingest": ingest.run,
     "history": history.run,

@@ -1,8 +1,14 @@
 """Fixtures that tests of several apps share: few, and named like what they are."""
 
+from typing import Any
+
 import pytest
 from django.db import connection
+from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoDbBlocker
+
+from accounts.session_store import PROVEN
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +20,23 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         for table in ("accounts_auditentry", "accounts_auditanchor"):
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_never_emptied")
+
+
+@pytest.fixture(autouse=True)
+def forced_log_ins_show_a_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ``client.force_login`` count as a log-in with a second factor.
+
+    Only here: no setting and no door of the product does it. A test that wants a
+    password alone has ``log_in_without_second_factor``.
+    """
+    force_login = Client.force_login
+
+    def force_log_in_with_a_code(
+        client: Client, user: Any, backend: str | None = None
+    ) -> None:
+        force_login(client, user, backend)
+        session = client.session
+        session[PROVEN] = timezone.now().isoformat()
+        session.save()
+
+    monkeypatch.setattr(Client, "force_login", force_log_in_with_a_code)

@@ -4,6 +4,9 @@ import os
 
 from tradingsite.settings import *  # noqa: F403
 
+# Tests run at any hour of the day, and ask again at once for what they have changed.
+SESSION_DAILY_END = None
+AUTHENTICATION_LOOK_S = 0
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},

@@ -7,7 +7,9 @@ secret). An empty value counts as absent.
 import json
 import os
 import secrets
+from datetime import time
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -44,6 +46,19 @@ def flag(name: str, *, default: bool) -> bool:
     if value not in known:
         raise ImproperlyConfigured(f"{name} must be True or False, not {value!r}.")
     return known[value]
+
+
+def time_of_day(name: str, default: str, zone: str) -> time | None:
+    """Return a time of day such as 08:30, in ``zone``; None for "never"."""
+    value = text(name, default)
+    if value == "never":
+        return None
+    try:
+        return time.fromisoformat(value).replace(tzinfo=ZoneInfo(zone))
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"{name} must be a time such as 08:30, or never, not {value!r}."
+        ) from error
 
 
 def texts(name: str, default: str = "") -> list[str]:

@@ -34,6 +34,9 @@ SLOW_S = 1.0
 QUIET_PATHS = ("/health/", "/metrics", "/static/")
 # Where the log's words about who asked stand in the scope of an ASGI request.
 TOLD = "tradingsite.told"
+# Stands in the scope of a request whose answer is kept for a while by who asks: what
+# is said in it must be what the database says now.
+EXACT = "tradingsite.exact"
 
 logger = logging.getLogger("tradingsite.requests")
 

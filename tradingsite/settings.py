@@ -5,6 +5,7 @@ they are absent, from the servers that ``manage.py up`` started and wrote down.
 """
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from sysconfig import get_path
 from typing import Any
@@ -82,6 +83,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.audit.attempts.refused_attempts",
+    "accounts.gate.SecondFactorGate",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -218,7 +220,12 @@ AUTH_USER_MODEL = "accounts.User"
 # How a door below accounts asks who is there.
 PRINCIPAL_OF = "accounts.authentication.principal_of"
 # Columns that hold sealed secrets; each row tells by ``bound_to`` whose they are.
-SEALED_COLUMNS = ["accounts.BrokerConnection.sealed"]
+SEALED_COLUMNS = [
+    "accounts.BrokerConnection.sealed",
+    "accounts.SecondFactor.sealed_secret",
+    "accounts.SecondFactor.sealed_next",
+    "accounts.SigningKey.sealed_private_key",
+]
 # How a floor below accounts writes down what it did.
 AUDIT = "accounts.audit.tell"
 # Signs what the audit's chains end with; else a key kept in the data folder.
@@ -241,6 +248,20 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+# A log-in lasts so long at most, and ends at this time of day, before the markets open.
+SESSION_ENGINE = "accounts.session_store"
+SESSION_IDLE = timedelta(
+    minutes=environment.integer("SESSION_IDLE_MINUTES", 15, least=2)
+)
+SESSION_LONGEST = timedelta(hours=8)
+SESSION_DAILY_END = environment.time_of_day(
+    "SESSION_DAILY_END", "08:30", zone="Asia/Kolkata"
+)
+# How long a process may say who somebody is without looking what was revoked.
+AUTHENTICATION_LOOK_S = 0.25
+ACCESS_TOKEN_S = 300
+# So long it is told that a refresh token of a log-in that is over was used again.
+TOKEN_FAMILY_KEPT = timedelta(days=7)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 8 * 3600
@@ -265,7 +286,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 # --- REST ---------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "accounts.authentication.ApiKeyAuthentication",
+        "accounts.authentication.BearerAuthentication",
         "accounts.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -285,6 +306,7 @@ SPECTACULAR_SETTINGS = {
     "APPEND_COMPONENTS": {
         "securitySchemes": {
             "ApiKey": {"type": "http", "scheme": "bearer", "bearerFormat": "tsk_…"},
+            "Token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
             "Session": {"type": "apiKey", "in": "cookie", "name": "sessionid"},
         }
     },
@@ -297,7 +319,7 @@ SPECTACULAR_SETTINGS = {
             "marketdata.models.subscriptions.TickerSubscription.State"
         ),
     },
-    "SECURITY": [{"ApiKey": []}, {"Session": []}],
+    "SECURITY": [{"ApiKey": []}, {"Token": []}, {"Session": []}],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

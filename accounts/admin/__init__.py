@@ -1,5 +1,5 @@
 """Staff's side of accounts; each module registers its own models."""
 
-from accounts.admin import audit, connections, people, portfolio
+from accounts.admin import audit, connections, log_ins, people, portfolio
 
-__all__ = ["audit", "connections", "people", "portfolio"]
+__all__ = ["audit", "connections", "log_ins", "people", "portfolio"]

@@ -22,6 +22,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from accounts.admin.step_up import FreshSecondFactorMixin
 from accounts.authentication import principal_of
 from accounts.forms import ApiKeyForm
 from accounts.models import ApiKey, Desk, Membership, TradingAccount, User
@@ -61,7 +62,9 @@ class AccountMembershipInline(MembershipInline):
 
 
 @admin.register(User)
-class UserAdmin(AuditedAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
+class UserAdmin(  # type: ignore[misc, type-arg]
+    AuditedAdmin, FreshSecondFactorMixin, DjangoUserAdmin, ModelAdmin
+):
     """People; only a superuser hands out powers or touches another superuser."""
 
     form = UserChangeForm
@@ -114,12 +117,14 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(AuditedAdmin, DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
+class GroupAdmin(  # type: ignore[misc]
+    AuditedAdmin, FreshSecondFactorMixin, DjangoGroupAdmin, ModelAdmin
+):
     """Sets of admin permissions; rights on accounts are memberships."""
 
 
 @admin.register(Desk)
-class DeskAdmin(SubjectAdmin):
+class DeskAdmin(FreshSecondFactorMixin, SubjectAdmin):
     """Desks with their members."""
 
     list_display = ["name", "slug", "is_active", "created_at"]
@@ -130,7 +135,7 @@ class DeskAdmin(SubjectAdmin):
 
 
 @admin.register(TradingAccount)
-class TradingAccountAdmin(SubjectAdmin):
+class TradingAccountAdmin(FreshSecondFactorMixin, SubjectAdmin):
     """Accounts, also of desks that one is no member of when one is of the account."""
 
     list_display = [
@@ -151,7 +156,7 @@ class TradingAccountAdmin(SubjectAdmin):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(SubjectAdmin):
+class ApiKeyAdmin(FreshSecondFactorMixin, SubjectAdmin):
     """Keys: made here and shown once, then only narrowed, shortened or revoked."""
 
     form = ApiKeyForm

@@ -37,7 +37,7 @@ TABLES = ("accounts_auditentry", "accounts_auditanchor")
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0001_initial"),
+        ("accounts", "0002_log_in"),
         ("tradingsite", "0002_journal_append_only"),
     ]
 

@@ -18,8 +18,8 @@ DROP = "DROP TRIGGER position_changes_append_only ON accounts_positionchange;"
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('marketdata', '0008_timescale'),
+        ('accounts', '0003_audit_and_connections'),
+        ('marketdata', '0009_removed_bars'),
         ('tradingsite', '0002_journal_append_only'),
     ]
 

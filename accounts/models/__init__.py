@@ -9,8 +9,12 @@ from accounts.models.holdings import Holding
 from accounts.models.keys import ApiKey
 from accounts.models.memberships import Membership
 from accounts.models.positions import Position, PositionChange
+from accounts.models.second_factors import RecoveryCode, SecondFactor
+from accounts.models.sessions import Session
 from accounts.models.snapshots import AccountSnapshot
 from accounts.models.sync import AccountSync
+from accounts.models.tickets import Ticket
+from accounts.models.tokens import RefreshToken, SigningKey, TokenFamily
 from accounts.models.users import User
 
 __all__ = [
@@ -27,7 +31,14 @@ __all__ = [
     "Membership",
     "Position",
     "PositionChange",
+    "RecoveryCode",
+    "RefreshToken",
     "RefusalCount",
+    "SecondFactor",
+    "Session",
+    "SigningKey",
+    "Ticket",
+    "TokenFamily",
     "TradingAccount",
     "User",
 ]

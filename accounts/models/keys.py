@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 
@@ -17,6 +17,8 @@ from accounts.models.desks import TradingAccount
 from accounts.principals import Principal, Scope
 
 LONGEST_LIFE = timedelta(days=90)
+# A key that trades comes from a host or a small network: a /24, or a /64 of IPv6.
+WIDEST_BITS = {4: 8, 6: 64}
 USE_RECORDED_EVERY = timedelta(minutes=1)
 
 
@@ -30,16 +32,30 @@ def validate_network(value: str) -> None:
         ) from error
 
 
+def check_networks(scopes: Collection[str], networks: Collection[str]) -> None:
+    """Refuse a key that trades and does not say, narrowly, where it is used."""
+    if Scope.TRADE not in scopes:
+        return
+    if not networks:
+        raise ValidationError("A key that trades names where it is used.")
+    for network in map(ip_network, networks):
+        if network.num_addresses.bit_length() - 1 > WIDEST_BITS[network.version]:
+            raise ValidationError(
+                "%(network)s is too wide for a key that trades.",
+                params={"network": str(network)},
+            )
+
+
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     """Keys: making them, finding them, and whose they are."""
 
     def for_subject(self, principal: Principal | None) -> ApiKeyQuerySet:
-        """Return the keys of ``principal``: one's own, and only in a session."""
-        if principal is None or principal.kind != "session":
+        """Return the keys of ``principal``: one's own, and never by a key."""
+        if principal is None or principal.kind == "api_key":
             return self.none()
         return self.filter(user_id=principal.user_id)
 
-    def issue(
+    def issue(  # noqa: PLR0913 # each is a choice of who makes the key
         self,
         *,
         user_id: int,
@@ -48,6 +64,8 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         now: datetime,
         life: timedelta = LONGEST_LIFE,
         all_accounts: bool = False,
+        allowed_networks: Iterable[str] = (),
+        accounts: Iterable[TradingAccount] = (),
     ) -> ApiKey:
         """Make a key; ``text`` is there this once and kept nowhere."""
         key = ApiKey(
@@ -57,9 +75,11 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
             created_at=now,
             expires_at=now + life,
             all_accounts=all_accounts,
+            allowed_networks=list(allowed_networks),
         )
         key.take_secret()
         key.save()
+        key.accounts.set(accounts)
         return key
 
     def with_id(self, public_id: str) -> ApiKey | None:
@@ -130,6 +150,13 @@ class ApiKey(models.Model):
                 condition=models.Q(("secret_hash__regex", "^[0-9a-f]{64}$")),
                 name="api_key_secret_is_hashed",
             ),
+            models.CheckConstraint(
+                condition=models.Q(revoked_at__isnull=False)
+                | ~models.Q(scopes__contains=["trade"])
+                | models.Q(allowed_networks__len__gt=0),
+                name="api_key_that_trades_has_an_allow_list",
+                violation_error_message="A key that trades names where it is used.",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -188,4 +215,5 @@ class ApiKey(models.Model):
             scopes=scopes,
             is_staff=self.user.is_staff and Scope.ADMIN in scopes,
             all_accounts=self.all_accounts,
+            proof_id=self.public_id,
         )

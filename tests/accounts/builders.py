@@ -1,16 +1,23 @@
 """People, desks, accounts and keys that the tests are arranged with."""
 
+import base64
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.http import HttpRequest
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
+from accounts import log_ins, second_factor, tokens
+from accounts.authentication import Origin
 from accounts.models import ApiKey, Desk, Membership, TradingAccount, User
 from accounts.principals import ALL_SCOPES, Principal
+from accounts.session_store import PROVEN
 
 PASSWORD = "correct horse battery"
+# A key that trades names where it is used; most tests do not ask from where.
+EVERYWHERE = ("0.0.0.0/0", "::/0")
+TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
 def make_user(
@@ -57,6 +64,7 @@ def make_key(
     scopes: Iterable[str] = ALL_SCOPES,
     life: timedelta = timedelta(days=1),
     all_accounts: bool = False,
+    allowed_networks: Iterable[str] = EVERYWHERE,
 ) -> ApiKey:
     """Return a key as it is the moment it was made: ``text`` is still there."""
     return ApiKey.objects.issue(
@@ -66,6 +74,7 @@ def make_key(
         now=timezone.now(),
         life=life,
         all_accounts=all_accounts,
+        allowed_networks=allowed_networks,
     )
 
 
@@ -85,3 +94,38 @@ def request_with(text: str, path: str = "/", **meta: str) -> HttpRequest:
     request = RequestFactory().get(path, HTTP_AUTHORIZATION=f"Bearer {text}")
     request.META.update(meta)
     return request
+
+
+def enrol(user: User, secret: str = TOTP_SECRET) -> None:
+    """Give ``user`` an authenticator that makes codes with ``secret``."""
+    second_factor.enrol(user, secret, now=timezone.now())
+
+
+def code_of(secret: str = TOTP_SECRET, *, steps: int = 0) -> str:
+    """Return the code that the authenticator shows so many steps from now."""
+    step = int(timezone.now().timestamp()) // second_factor.STEP_S + steps
+    return second_factor.code_at(base64.b32decode(secret), step)
+
+
+def make_tokens(
+    user: User,
+    *,
+    scopes: Iterable[str] = ALL_SCOPES,
+    proven_at: datetime | None = None,
+) -> tokens.Pair:
+    """Return the first tokens of a log-in of a program."""
+    family = log_ins.family_of(
+        user,
+        scopes=frozenset(scopes),
+        origin=Origin("127.0.0.1", "robot/1"),
+        proven_at=proven_at,
+    )
+    return tokens.begin(family, now=timezone.now())
+
+
+def log_in_without_second_factor(client: Client, user: User) -> None:
+    """Log in as a password alone does it, whoever ``user`` is."""
+    client.force_login(user)
+    session = client.session
+    session.pop(PROVEN, None)
+    session.save()

@@ -73,7 +73,7 @@ def test_a_rest_call_of_a_page_without_its_token(alice: User):
 def test_a_wrong_password_names_the_person(client: Client, alice: User):
     client.post("/login/", {"username": "alice", "password": "guess"})
     [told] = refused()
-    assert (told.action, told.reason) == ("log_in", "wrong name or password")
+    assert (told.action, told.reason) == ("log_in.begun", "wrong name or password")
     assert told.target == f"User {alice.pk} (alice)"
 
 
@@ -312,6 +312,6 @@ def test_log_ins_that_work_are_told_as_done(client: Client, alice: User):
     make_account()
     client.post("/login/", {"username": "alice", "password": PASSWORD})
     told = AuditEntry.objects.get()
-    assert (told.action, told.outcome, told.actor) == ("log_in", "done", "alice")
+    assert (told.action, told.outcome, told.actor) == ("log_in.begun", "done", "alice")
     client.post("/logout/")
-    assert AuditEntry.objects.latest("id").action == "log_out"
+    assert AuditEntry.objects.latest("id").action == "log_in.ended"

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
 
+from accounts import second_factor
 from accounts.authentication import principal_of
 from accounts.models import (
     AccountSnapshot,
@@ -21,7 +24,7 @@ from accounts.models import (
     User,
 )
 from tests.accounts.broker_server import BrokerServer
-from tests.accounts.builders import request_with
+from tests.accounts.builders import TOTP_SECRET, code_of, request_with
 from tests.accounts.portfolios import paper_broker, wire_position
 from tests.marketdata.builders import make_exchange, make_hours
 
@@ -53,9 +56,12 @@ def test_the_file_holds_all_that_one_needs_and_is_private(path: Path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_the_password_opens_the_admin(path: Path, client: Client):
+def test_the_password_and_a_code_open_the_admin(path: Path, client: Client):
     demo = load(path)
-    assert client.login(username=demo["username"], password=demo["password"])
+    client.post(
+        reverse("login"), {name: demo[name] for name in ("username", "password")}
+    )
+    client.post(reverse("login-code"), {"code": code_of(demo["totp_secret"])})
     assert client.get("/admin/").status_code == 200
 
 
@@ -81,6 +87,15 @@ def test_a_key_whose_row_is_gone_is_made_again(path: Path):
     assert second["api_key"] != first["api_key"]
     assert second["password"] == first["password"]
     assert principal_of(request_with(second["api_key"])) is not None
+
+
+def test_a_second_factor_that_was_replaced_is_set_back(path: Path):
+    demo = load(path)
+    user = User.objects.get(username="demo")
+    second_factor.enrol(user, TOTP_SECRET, now=timezone.now())
+    again = load(path)
+    assert again["totp_secret"] not in {TOTP_SECRET, demo["totp_secret"]}
+    assert second_factor.has_secret(user, again["totp_secret"])
 
 
 def test_a_changed_password_is_set_back(path: Path, client: Client):

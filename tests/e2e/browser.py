@@ -33,10 +33,16 @@ def remember_complaints(page: Page, complaints: list[str]) -> None:
     page.on("console", remember)
 
 
-def log_in(page: Page, site: str, username: str, password: str) -> None:
-    """Open the site as a person does: by the form of the log-in page."""
+def log_in(
+    page: Page, site: str, username: str, password: str, *, code: str = ""
+) -> None:
+    """Open the site as a person does: by the forms of the log-in pages."""
     page.goto(f"{site}/login/")
     page.fill("input[name=username]", username)
     page.fill("input[name=password]", password)
     page.click("button[type=submit]")
+    if code:
+        page.wait_for_url("**/login/code/")
+        page.fill("input[name=code]", code)
+        page.click("button[type=submit]")
     page.wait_for_url(lambda address: "/login" not in address)

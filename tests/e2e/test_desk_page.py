@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
+from accounts.models import Session
 from marketdata.models import Instrument, ShardPosition
 from tests.e2e.browser import PATIENCE_MS
 from tests.marketdata.builders import make_bar, save_bars

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.accounts.builders import code_of
 from tests.e2e.browser import log_in, remember_complaints
 from tests.servers import throw_away_folder
 from tests.up import Up, refused
@@ -113,7 +114,13 @@ def test_a_newcomer_types_one_command_and_sees_a_market_move(
     complaints: list[str] = []
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     remember_complaints(page, complaints)
-    log_in(page, told["url"], told["username"], told["password"])
+    log_in(
+        page,
+        told["url"],
+        told["username"],
+        told["password"],
+        code=code_of(told["totp_secret"]),
+    )
     page.screenshot(path=tmp_path / "desk.png")
 
     page.goto(f"{told['url']}/chart/DEMO:NIFTY")

@@ -16,8 +16,10 @@ from django.db import connections
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from accounts.models import ApiKey, User
+from accounts.models import ApiKey, Membership, TokenFamily, User
+from accounts.models.sessions import hashed
 from marketdata.models import MinuteBar
+from tests.accounts.builders import make_desk, make_tokens
 from tests.marketdata.builders import (
     epoch,
     ist,
@@ -93,7 +95,11 @@ def arrange() -> User:
 def issued(user: User, **fields: Any) -> str:
     scopes = fields.pop("scopes", ["read:market"])
     key = ApiKey.objects.issue(
-        user_id=user.pk, name="robot", scopes=scopes, now=timezone.now()
+        user_id=user.pk,
+        name="robot",
+        scopes=scopes,
+        now=timezone.now(),
+        allowed_networks=["127.0.0.0/8"] if "trade" in scopes else [],
     )
     ApiKey.objects.filter(pk=key.pk).update(**fields) if fields else None
     return key.text
@@ -122,7 +128,7 @@ def expired() -> Headers:
     headers = session_of(User.objects.get(username="asha"))
     model = import_module(settings.SESSION_ENGINE).SessionStore.get_model_class()
     past = timezone.now() - datetime.timedelta(seconds=5)
-    model.objects.filter(session_key=headers[0][1].partition("=")[2]).update(
+    model.objects.filter(session_key=hashed(headers[0][1].partition("=")[2])).update(
         expire_date=past
     )
     return headers
@@ -130,6 +136,16 @@ def expired() -> Headers:
 
 def revoked(user: User) -> str:
     return issued(user, revoked_at=timezone.now())
+
+
+def ended(user: User) -> str:
+    pair = make_tokens(user)
+    end_programs()
+    return pair.access
+
+
+def end_programs() -> None:
+    TokenFamily.objects.all().revoke(timezone.now(), "test")
 
 
 CALLERS: dict[str, Callable[[User], Caller]] = {
@@ -146,6 +162,14 @@ CALLERS: dict[str, Callable[[User], Caller]] = {
     "a key without the scope": lambda user: Caller(
         bearer(issued(user, scopes=["trade"])), status=403
     ),
+    "a token": lambda user: Caller(bearer(make_tokens(user).access)),
+    "a token of a log-in that ended": lambda user: Caller(
+        bearer(ended(user)), status=401
+    ),
+    "a token without the scope": lambda user: Caller(
+        bearer(make_tokens(user, scopes=["trade"]).access), status=403
+    ),
+    "a token that is none": lambda _: Caller(bearer("eyJ.eyJ.x"), status=401),
     "a key that is none": lambda _: Caller(bearer("tsk_nobody"), status=401),
     "a wrong key and a session": lambda user: Caller(
         bearer("tsk_nobody") + session_of(user), status=401
@@ -287,6 +311,12 @@ def change_password() -> None:
     user.save()
 
 
+def take_role() -> None:
+    user = User.objects.get(username="asha")
+    Membership.objects.create(user=user, desk=make_desk())
+    Membership.objects.filter(user=user).delete()
+
+
 def narrow() -> None:
     ApiKey.objects.update(allowed_networks=["203.0.113.0/24"])
 
@@ -303,6 +333,9 @@ REVOCATIONS: dict[str, tuple[str, Callable[[], None]]] = {
     "its user is made inactive": ("a key", deactivate),
     "a user is made inactive": ("a session", deactivate),
     "a user logs out": ("a session", log_out),
+    "a log-in of a program is ended": ("a token", end_programs),
+    "the user of a token is made inactive": ("a token", deactivate),
+    "a role is taken away": ("a session", take_role),
     "a password changes": ("a session", change_password),
 }
 

@@ -38,7 +38,7 @@ from marketdata.udf.answers import Answers, Asked
 from tradingsite import deadline, logs, metrics
 from tradingsite.fastpath.admission import Admission, Look, Watched, look_of
 from tradingsite.limits import ID_HEADER, Application, Receive, Scope, Send, State
-from tradingsite.middleware import SANE_ID, TOLD, log_answer
+from tradingsite.middleware import EXACT, SANE_ID, TOLD, log_answer
 from tradingsite.middleware import logger as requests_logger
 
 logger = logging.getLogger(__name__)
@@ -98,6 +98,7 @@ class FastPath:
     ) -> None:
         """Let the application answer, and learn from it who may pass."""
         watched = Watched(send)
+        scope[EXACT] = True
         since = time.monotonic()
         try:
             await self.application(scope, receive, watched.send)

@@ -6,11 +6,11 @@ process (``memory``); that it was revoked is felt within half a second. An unkno
 and a wrong secret take the same path, and nobody is told which of the two it was.
 """
 
+from accounts.addresses import client_address
 from accounts.authentication.asking import principal_of, subject_of
 from accounts.authentication.reading import (
     KeyInQuery,
     Origin,
-    client_address,
     origin_of,
 )
 from accounts.authentication.rest import BearerAuthentication, SessionAuthentication

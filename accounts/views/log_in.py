@@ -112,9 +112,7 @@ class LogOutView(views.LogoutView):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if isinstance(request.user, User):
-            audit.record(
-                "log_in.ended", source=request, target=named(request.user)
-            )
+            audit.record("log_in.ended", source=request, target=named(request.user))
         return super().post(request, *args, **kwargs)
 
 

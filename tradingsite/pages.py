@@ -9,6 +9,8 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django_htmx.http import HttpResponseClientRedirect
 
+from tradingsite.access import open_to
+
 SPARK_WIDTH, SPARK_HEIGHT, SPARK_MARGIN = 120, 28, 2
 
 View = Callable[[HttpRequest], HttpResponse]
@@ -24,7 +26,7 @@ def live_part(view: View) -> View:
         back = urlencode({"next": _page_of(request)}, safe="/")
         return HttpResponseClientRedirect(f"{reverse('login')}?{back}")
 
-    return never_cache(checked)
+    return open_to("people")(never_cache(checked))
 
 
 def _page_of(request: HttpRequest) -> str:

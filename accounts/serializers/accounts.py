@@ -2,8 +2,11 @@
 
 from rest_framework import serializers
 
-from accounts.models import TradingAccount
+from accounts.models import Desk, TradingAccount
 from accounts.principals import Principal
+from tradingsite.api import StrictSerializer
+
+SLUG = {"max_length": 40, "regex": r"^[-a-z0-9_]+$"}
 
 
 class PrincipalSerializer(serializers.Serializer[Principal]):
@@ -25,3 +28,33 @@ class TradingAccountSerializer(serializers.ModelSerializer[TradingAccount]):
     class Meta:
         model = TradingAccount
         fields = ["account_id", "name", "desk", "broker", "status", "is_paper"]
+
+
+class DeskSerializer(serializers.ModelSerializer[Desk]):
+    """A desk under its public slug."""
+
+    desk_id = serializers.CharField(source="slug")
+
+    class Meta:
+        model = Desk
+        fields = ["desk_id", "name", "is_active"]
+
+
+class NewAccountSerializer(StrictSerializer):
+    """An account to be opened on a desk."""
+
+    account_id = serializers.RegexField(source="slug", **SLUG)
+    name = serializers.CharField(max_length=100)
+    desk = serializers.RegexField(**SLUG)
+    broker = serializers.ChoiceField(choices=TradingAccount.Broker.choices)
+    broker_client_id = serializers.CharField(max_length=32)
+    is_paper = serializers.BooleanField(default=False)
+
+
+class ChangedAccountSerializer(StrictSerializer):
+    """What may change of an account: never whose it is, nor where it trades."""
+
+    name = serializers.CharField(max_length=100, required=False)
+    status = serializers.ChoiceField(
+        choices=TradingAccount.Status.choices, required=False
+    )

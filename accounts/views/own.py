@@ -5,19 +5,17 @@ from http import HTTPStatus
 from django.contrib import messages
 from django.contrib.auth import views
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
-from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.urls import reverse_lazy
 from drf_spectacular.utils import extend_schema
-from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.forms import LogInForm
-from accounts.models import TradingAccount
+from accounts.permissions import IsPrincipal
 from accounts.principals import Principal
-from accounts.serializers.accounts import PrincipalSerializer, TradingAccountSerializer
+from accounts.serializers.accounts import PrincipalSerializer
 
 
 class LogInView(views.LoginView):
@@ -46,20 +44,9 @@ class PasswordChangeView(views.PasswordChangeView):
 class MeView(APIView):
     """Who the caller is, by which door it came, and what that door allows."""
 
+    permission_classes = [IsPrincipal]
+
     @extend_schema(responses=PrincipalSerializer)
     def get(self, request: Request) -> Response:
         assert isinstance(request.auth, Principal)
         return Response(PrincipalSerializer(request.auth).data)
-
-
-class AccountListView(ListAPIView[TradingAccount]):
-    """The trading accounts that the caller may see."""
-
-    serializer_class = TradingAccountSerializer
-
-    def get_queryset(self) -> QuerySet[TradingAccount]:
-        # The schema is made without a caller, who then sees nothing.
-        subject = (
-            self.request.auth if isinstance(self.request.auth, Principal) else None
-        )
-        return TradingAccount.objects.for_subject(subject).select_related("desk")

@@ -369,22 +369,10 @@ UNFOLD = {
     "SITE_SUBHEADER": "Back office",
     "SITE_SYMBOL": "candlestick_chart",
     "SITE_URL": "/",
-    "COLORS": {
-        # The accent of static/tradingsite/tokens.css in unfold's steps.
-        "primary": {
-            "50": "oklch(97% .014 262)",
-            "100": "oklch(93.2% .032 262)",
-            "200": "oklch(88.2% .059 262)",
-            "300": "oklch(80.9% .105 262)",
-            "400": "oklch(70.7% .15 261)",
-            "500": "oklch(60% .185 261)",
-            "600": "oklch(51% .19 261)",
-            "700": "oklch(44.5% .17 261)",
-            "800": "oklch(38.5% .14 262)",
-            "900": "oklch(34% .11 262)",
-            "950": "oklch(26% .08 263)",
-        }
-    },
+    # The colours stand in the style sheet: the policy of pages allows no inline style.
+    "COLORS": "tradingsite.views.admin_menu.no_inline_colors",
+    "STYLES": ["tradingsite.views.admin_menu.style_sheet"],
+    "DASHBOARD_CALLBACK": "tradingsite.views.admin_dashboard.fill",
     "SIDEBAR": {
         "show_search": True,
         "navigation": "tradingsite.views.admin_menu.navigation",

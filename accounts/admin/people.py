@@ -4,56 +4,35 @@ Superusers see everything; other staff see what they are members of, like on the
 pages: every list goes through ``for_subject``.
 """
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
-from django.db.models import ForeignKey, Model, QuerySet
+from django.db.models import Count, ForeignKey, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts.authentication import principal_of
+from accounts.admin.scoping import (
+    AccountMembershipInline,
+    DeskMembershipInline,
+    MembershipInline,
+    SubjectAdmin,
+    is_superuser,
+    people_for,
+)
 from accounts.forms import ApiKeyForm
-from accounts.models import ApiKey, Desk, Membership, TradingAccount, User
+from accounts.models import ApiKey, Desk, TradingAccount, User
+from accounts.roles import Action
+from tradingsite.paging import BoundedPaginator
 
 POWERS = ["is_staff", "is_superuser", "groups"]
-
-
-class SubjectAdmin(ModelAdmin):  # type: ignore[misc]
-    """Rows as the subject may see them; also in searches, pop-ups and actions."""
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows: Any = super().get_queryset(request)
-        if not request.user.is_superuser:
-            rows = rows.for_subject(principal_of(request))
-        return cast("QuerySet[Any]", rows)
-
-
-class MembershipInline(TabularInline):  # type: ignore[misc]
-    """Who belongs to a desk or an account, or where a person belongs."""
-
-    model = Membership
-    extra = 0
-    autocomplete_fields = ["user", "desk", "account"]
-
-
-class DeskMembershipInline(MembershipInline):
-    """The members of a whole desk."""
-
-    fields = ["user", "role"]
-
-
-class AccountMembershipInline(MembershipInline):
-    """Those who are members of one account only."""
-
-    fields = ["user", "role"]
 
 
 @admin.register(User)
@@ -64,21 +43,31 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     inlines = [MembershipInline]
-    list_display = ["username", "display_name", "email", "is_active", "is_staff"]
+    list_display = [
+        *("username", "display_name", "email", "plan"),
+        *("is_active", "is_staff", "last_login"),
+    ]
+    list_filter = ["is_active", "is_staff", "is_superuser", "plan"]
+    paginator = BoundedPaginator
+    show_full_result_count = False
     filter_horizontal = []
     autocomplete_fields = ["groups"]
     # Permissions are given through groups: one person's own would be overlooked.
     fieldsets = [
         (None, {"fields": ["username", "password"]}),
         ("Person", {"fields": ["first_name", "last_name", "email"]}),
-        ("Powers", {"fields": ["is_active", *POWERS]}),
+        ("Powers", {"fields": ["is_active", "plan", *POWERS]}),
         ("Dates", {"fields": ["last_login", "date_joined"]}),
     ]
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Model | None = None
     ) -> list[str]:
-        return [] if request.user.is_superuser else POWERS
+        return [] if is_superuser(request) else [*POWERS, "plan"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        rows: QuerySet[User] = super().get_queryset(request)
+        return rows.filter(pk__in=people_for(request).values("pk"))
 
     def has_change_permission(
         self, request: HttpRequest, obj: User | None = None
@@ -103,11 +92,25 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
 class DeskAdmin(SubjectAdmin):
     """Desks with their members."""
 
-    list_display = ["name", "slug", "is_active", "created_at"]
+    list_display = ["name", "slug", "accounts", "members", "is_active", "created_at"]
     list_filter = ["is_active"]
     search_fields = ["name", "slug"]
     prepopulated_fields = {"slug": ["name"]}
     inlines = [DeskMembershipInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Desk]:
+        return super().get_queryset(request).annotate(
+            account_count=Count("accounts", distinct=True),
+            member_count=Count("memberships", distinct=True),
+        )
+
+    @display(description="Accounts", ordering="account_count")  # type: ignore[untyped-decorator]
+    def accounts(self, desk: Any) -> int:
+        return int(desk.account_count)
+
+    @display(description="Members", ordering="member_count")  # type: ignore[untyped-decorator]
+    def members(self, desk: Any) -> int:
+        return int(desk.member_count)
 
 
 @admin.register(TradingAccount)
@@ -136,6 +139,8 @@ class ApiKeyAdmin(SubjectAdmin):
     """Keys: made here and shown once, then only narrowed, shortened or revoked."""
 
     form = ApiKeyForm
+    # A key is only narrowed to what its user sees.
+    choice_action = Action.READ
     list_display = ["name", "public_id", "user", "shown_state", "last_used_at"]
     list_filter = ["revoked_at", "expires_at"]
     list_select_related = ["user"]
@@ -165,11 +170,10 @@ class ApiKeyAdmin(SubjectAdmin):
         self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> Any:
         # A key acts for its user: only a superuser may make one for somebody else.
-        if db_field.name == "user" and not request.user.is_superuser:
-            kwargs["queryset"] = User.objects.filter(
-                username=request.user.get_username()
-            )
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if db_field.name == "user" and not is_superuser(request):
+            field.queryset = field.queryset.filter(pk=request.user.pk)
+        return field
 
     def has_delete_permission(
         self, request: HttpRequest, obj: Model | None = None

@@ -35,7 +35,6 @@ class QuarantinedTickAdmin(LookOnly):
 
     list_display = ["received_at", "stream", "entry_id", "reason", "detail"]
     list_filter = ["reason"]
-    show_full_result_count = False
 
 
 @admin.register(ShardPosition)
@@ -56,7 +55,6 @@ class SessionGapAdmin(LookOnly):
     list_filter = ["status", "reason", "day"]
     list_select_related = ["instrument"]
     search_fields = ["instrument__symbol"]
-    show_full_result_count = False
 
 
 @admin.register(SubscriptionSession)

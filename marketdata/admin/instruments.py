@@ -19,6 +19,7 @@ from marketdata.models import (
     LotSize,
     QuarantinedListing,
 )
+from tradingsite.paging import BoundedPaginator
 
 
 class TermsInline(TabularInline):  # type: ignore[misc]  # unfold has no types
@@ -51,6 +52,7 @@ class InstrumentAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     readonly_fields = ["has_derivatives", "updated_at"]
     # Real lists have a hundred thousand rows: nobody needs their number.
     show_full_result_count = False
+    paginator = BoundedPaginator
 
 
 @admin.register(LotSize)

@@ -25,6 +25,7 @@ class Lease:
     ends_at: float = 0.0
     used: int = 0
     missed: int = 0
+    before: "Lease | None" = None
 
     def grant(self, verdict: Verdict, policy: str) -> None:
         """Take what the count of a request answered."""
@@ -34,9 +35,23 @@ class Lease:
 
     def join(self, other: "Lease | None") -> None:
         """Take over what is left of ``other``, if it was counted in the same windows."""
+        self.before = None
         mine, theirs = self.verdict, other.verdict if other else None
         if other and mine and theirs and mine.windows == theirs.windows:
             self.left, other.left = self.left + other.left, 0
+
+    def draws(self, verdict: Verdict) -> bool:
+        """Use one counted for those before; tell whether there was one.
+
+        Their lease may have ended while the shared count was already full.
+        """
+        before = self.before
+        if before is None or before.verdict is None or before.left < 1:
+            return False
+        if before.verdict.windows != verdict.windows:
+            return False
+        before.left -= 1
+        return True
 
     def use(self) -> bool:
         """Use one of the requests counted beforehand; tell whether there was one."""
@@ -55,7 +70,7 @@ class Lease:
         Who asks once wants nothing beforehand, and so loses nothing.
         """
         wanted = 2 * (self.used + self.missed) - self.left
-        return Lease(min(MOST, max(0, wanted)))
+        return Lease(min(MOST, max(0, wanted)), before=self)
 
     def headers(self, now: float) -> Headers:
         """Return how the limit stands, as the long way says it; nothing without one."""

@@ -42,31 +42,25 @@ class RateLimits(BothWorlds):
             return self.get_response(request)
         if iscoroutinefunction(self.get_response):
             return self.limited_async(request, family)
-        told, refusal = self.judge(request, family)
+        verdict = self.judge(request, family)
+        told, refusal = answer_of(request, family, verdict)
         return tell(refusal or self.get_response(request), told)
 
     async def limited_async(
         self, request: HttpRequest, family: Family
     ) -> HttpResponseBase:
-        told, refusal = await sync_to_async(self.judge)(request, family)
+        verdict = await sync_to_async(self.judge)(request, family)
+        # In the loop's own thread, where leases are used.
+        told, refusal = answer_of(request, family, verdict)
         return tell(refusal or await self.get_response(request), told)
 
-    def judge(
-        self, request: HttpRequest, family: Family
-    ) -> tuple[Told, HttpResponseBase | None]:
-        """Count the request; return what to tell, and the refusal if it is one."""
+    def judge(self, request: HttpRequest, family: Family) -> Verdict | None:
+        """Count the request; None when whoever asks has no limit."""
         asker = cast("AskerOf", import_string(settings.RATE_LIMIT_ASKER))(request)
         allowances = asker.allowances(family)
         if not allowances:
-            return {}, None
-        lease = lease_of(request)
-        verdict = self.count(allowances, family, lease.wanted)
-        lease.grant(verdict, family.name)
-        told = told_of(verdict, family.name, verdict.leased, verdict.reset_s)
-        if verdict.is_allowed:
-            return told, None
-        metrics.current().requests_refused.labels("rate").inc()
-        return told, refusal_of(request, verdict)
+            return None
+        return self.count(allowances, family, lease_of(request).wanted)
 
     def count(
         self, allowances: list[Allowance], family: Family, wanted: int
@@ -80,6 +74,22 @@ class RateLimits(BothWorlds):
             for each in allowances
         ]
         return self.local.take(alone)
+
+
+def answer_of(
+    request: HttpRequest, family: Family, verdict: Verdict | None
+) -> tuple[Told, HttpResponseBase | None]:
+    """Return what to tell, and the refusal if it is one."""
+    if verdict is None:
+        return {}, None
+    lease = lease_of(request)
+    is_allowed = verdict.is_allowed or lease.draws(verdict)
+    lease.grant(verdict, family.name)
+    told = told_of(verdict, family.name, verdict.leased, verdict.reset_s)
+    if is_allowed:
+        return told, None
+    metrics.current().requests_refused.labels("rate").inc()
+    return told, refusal_of(request, verdict)
 
 
 def lease_of(request: HttpRequest) -> Lease:

@@ -63,7 +63,7 @@ class Endpoint:
 
     @property
     def methods(self) -> list[str]:
-        """Return what may be sent here besides HEAD and OPTIONS; GET and POST of pages."""
+        """Return what may be sent here, besides HEAD and OPTIONS."""
         known = self.view_class
         if not hasattr(known, "permission_classes"):
             return ["GET", "POST"]
@@ -111,7 +111,9 @@ def _is_of_the_admin(view: Callable[..., Any]) -> bool:
         if code.co_qualname in ADMIN_VIEWS:
             return True
         cells = getattr(layer, "__closure__", None) or ()
-        waiting += [each.cell_contents for each in cells if callable(each.cell_contents)]
+        waiting += [
+            each.cell_contents for each in cells if callable(each.cell_contents)
+        ]
     return False
 
 

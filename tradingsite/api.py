@@ -16,7 +16,15 @@ from rest_framework.views import set_rollback
 
 from tradingsite.problems import BEARER, CONTENT_TYPE, Problem, answer_to, problem
 
-__all__ = ["BEARER", "CsvParser", "Pages", "StrictSerializer", "asked", "problem", "problem_response"]
+__all__ = [
+    "BEARER",
+    "CsvParser",
+    "Pages",
+    "StrictSerializer",
+    "asked",
+    "problem",
+    "problem_response",
+]
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:

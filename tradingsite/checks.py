@@ -52,7 +52,6 @@ def settings_are_sound(
             id="tradingsite.E007",
         )
 
-
     yield from origins_are_exact()
 
 

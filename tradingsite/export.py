@@ -13,7 +13,11 @@ from typing import Any
 from django.http import StreamingHttpResponse
 
 # What Excel, LibreOffice and Google Sheets take for the beginning of a formula.
-FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# The last four are their wide forms, as East Asian keyboards write them.
+FORMULA_BEGINS = (
+    *("=", "+", "-", "@", "\t", "\r", "\n"),
+    *("\uff1d", "\uff0b", "\uff0d", "\uff20"),
+)
 
 
 class Line:

@@ -9,7 +9,6 @@ there too. What programs get is no document: it may load nothing.
 from collections.abc import Mapping
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction
 from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings

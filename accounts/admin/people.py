@@ -76,6 +76,13 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
             return False
         return super().has_change_permission(request, obj)
 
+    def has_delete_permission(
+        self, request: HttpRequest, obj: User | None = None
+    ) -> bool:
+        if obj is not None and obj.is_superuser and not is_superuser(request):
+            return False
+        return super().has_delete_permission(request, obj)
+
     def get_inlines(self, request: HttpRequest, obj: User | None) -> list[Any]:
         return [] if obj is None else self.inlines
 
@@ -99,7 +106,8 @@ class DeskAdmin(SubjectAdmin):
     inlines = [DeskMembershipInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Desk]:
-        return super().get_queryset(request).annotate(
+        rows: QuerySet[Desk] = super().get_queryset(request)
+        return rows.annotate(
             account_count=Count("accounts", distinct=True),
             member_count=Count("memberships", distinct=True),
         )

@@ -34,7 +34,7 @@ def rows_for(request: HttpRequest, model: type[Model], action: Action) -> QueryS
 
 
 def people_for(request: HttpRequest) -> QuerySet[User]:
-    """Return the caller, the members of what it may see, and who belongs nowhere yet."""
+    """Return the caller, who shares a desk or account, and who belongs nowhere yet."""
     if is_superuser(request):
         return User.objects.all()
     desks = rows_for(request, Desk, Action.READ)
@@ -131,7 +131,7 @@ class MembershipInline(ScopedChoices, TabularInline):  # type: ignore[misc]
         return rows.filter(
             Q(desk__in=rows_for(request, Desk, self.choice_action))
             | Q(account__in=rows_for(request, TradingAccount, self.choice_action))
-        ).exclude(user_id=request.user.pk)
+        ).exclude(user__pk=request.user.pk)
 
     def formfield_for_foreignkey(
         self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any

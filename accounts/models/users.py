@@ -8,7 +8,7 @@ class User(AbstractUser):
     """A person of the house; what they may do is said by their memberships."""
 
     class Plan(models.TextChoices):
-        """How often they may ask; ``settings.RATE_LIMIT_PLANS`` says how often that is."""
+        """How often they may ask; ``settings.RATE_LIMIT_PLANS`` has the numbers."""
 
         FREE = "free", "Free"
         STANDARD = "standard", "Standard"

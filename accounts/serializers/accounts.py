@@ -6,7 +6,7 @@ from accounts.models import Desk, TradingAccount
 from accounts.principals import Principal
 from tradingsite.api import StrictSerializer
 
-SLUG = {"max_length": 40, "regex": r"^[-a-z0-9_]+$"}
+SLUG = r"^[-a-z0-9_]{1,40}$"
 
 
 class PrincipalSerializer(serializers.Serializer[Principal]):
@@ -43,9 +43,9 @@ class DeskSerializer(serializers.ModelSerializer[Desk]):
 class NewAccountSerializer(StrictSerializer):
     """An account to be opened on a desk."""
 
-    account_id = serializers.RegexField(source="slug", **SLUG)
+    account_id = serializers.RegexField(SLUG, source="slug")
     name = serializers.CharField(max_length=100)
-    desk = serializers.RegexField(**SLUG)
+    desk = serializers.RegexField(SLUG)
     broker = serializers.ChoiceField(choices=TradingAccount.Broker.choices)
     broker_client_id = serializers.CharField(max_length=32)
     is_paper = serializers.BooleanField(default=False)

@@ -74,9 +74,7 @@ class Watched:
         """Tell whether it was one too many: that says nothing of who may pass."""
         return self._status == REFUSED_BY_RATE
 
-    def admission(
-        self, since: float, told: dict[str, Any], lease: Lease
-    ) -> Admission:
+    def admission(self, since: float, told: dict[str, Any], lease: Lease) -> Admission:
         headers = [(name.lower(), value) for name, value in self._headers]
         named = [pair for pair in headers if pair[0] in NAMED_HEADERS]
         return Admission(since, named, told, lease)

@@ -11,7 +11,8 @@ a limit it then gives (a tenth where the family is closed, half where it is open
 A *lease* is a number of further requests that one process has counted beforehand and
 may answer without asking again. Together the leases never exceed the limit.
 
-``middleware.RateLimits`` counts requests; ``settings.RATE_LIMIT_PLANS`` says what each plan may.
+``middleware.RateLimits`` counts requests; ``settings.RATE_LIMIT_PLANS`` says what
+each plan may.
 """
 
 from tradingsite.ratelimit.asking import Asker

@@ -11,7 +11,8 @@ WINDOW_S = 60
 
 # KEYS: the counts. ARGV: the window in ms, how many more are wanted beside the one
 # at hand, then the limit of each count. A count is a hash: n, and the id of its window
-# (when it began), so that what is left of one is not used in the next. Returns: 1 or 0, how many more were granted, and n, ms to the end, id of each.
+# (when it began), so that what is left of one is not used in the next. Returns: 1
+# or 0, how many more were granted, and n, ms to the end and id of each.
 TAKE = """
 local window, wanted = tonumber(ARGV[1]), tonumber(ARGV[2])
 local counts, room = {}, nil
@@ -42,6 +43,7 @@ for i, key in ipairs(KEYS) do
 end
 return answer
 """
+
 
 @dataclass(frozen=True, slots=True)
 class Allowance:

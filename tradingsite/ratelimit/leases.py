@@ -34,7 +34,7 @@ class Lease:
         self.ends_at = time.monotonic() + verdict.reset_s
 
     def join(self, other: "Lease | None") -> None:
-        """Take over what is left of ``other``, if it was counted in the same windows."""
+        """Take over what is left of ``other``, if counted in the same windows."""
         self.before = None
         mine, theirs = self.verdict, other.verdict if other else None
         if other and mine and theirs and mine.windows == theirs.windows:
@@ -81,13 +81,12 @@ class Lease:
         return [(name.lower().encode(), text.encode()) for name, text in told.items()]
 
 
-def told_of(
-    verdict: Verdict, policy: str, leased: int, reset_s: int
-) -> dict[str, str]:
+def told_of(verdict: Verdict, policy: str, leased: int, reset_s: int) -> dict[str, str]:
     """Return the headers that tell a caller how its limit stands.
 
     ``RateLimit-Limit``, ``-Remaining`` and ``-Reset`` as everybody reads them, and
-    ``RateLimit-Policy`` and ``RateLimit`` of the IETF's draft (httpapi-ratelimit-headers).
+    ``RateLimit-Policy`` and ``RateLimit`` of the IETF's draft
+    (httpapi-ratelimit-headers).
     """
     remaining, reset_s = verdict.remaining + leased, max(1, reset_s)
     return {

@@ -21,21 +21,26 @@ def exactly(key: str, limit: int) -> bool:
 
 def by_get_then_set(key: str, limit: int) -> bool:
     client = redis.client()
-    count = int(client.get(key) or 0)  # type: ignore[arg-type]  # a client that waits
+    count = int(client.get(key) or 0)
     if count >= limit:
         return False
     client.set(key, count + 1, ex=60)
     return True
 
 
+def tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def main(key: str, limit: int, threads: int, tries: int, how: str) -> None:
     ask = by_get_then_set if how == "get-then-set" else exactly
     ask(f"{key}:warm", 1)
-    print("ready", flush=True)
+    tell("ready")
     sys.stdin.readline()
     with ThreadPoolExecutor(threads) as pool:
         found = pool.map(lambda _: ask(key, limit), range(threads * tries))
-    print(sum(found), flush=True)
+    tell(str(sum(found)))
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def export_csv(
         for name in model_admin.get_list_display(request)
         if name != "action_checkbox"
     ]
-    header = [label_for_field(name, rows.model, model_admin) for name in columns]
+    header = [str(label_for_field(name, rows.model, model_admin)) for name in columns]
     audit.record("admin.exported", source=request, target=options.label)
     cells = (
         [lookup_field(name, row, model_admin)[2] for name in columns]

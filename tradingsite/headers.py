@@ -15,7 +15,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-Directives = dict[str, list[str]]
+Directives = dict[str, list[Any]]
 REPORT_GROUP = "csp"
 PROGRAM_PATHS = ("/api/v1/", "/udf/", "/health/", "/metrics")
 # Features that no page of ours uses.
@@ -38,7 +38,7 @@ def policies(report_path: str) -> dict[str, Directives]:
         "report-uri": [report_path],
         "report-to": [REPORT_GROUP],
     }
-    page = everywhere | {
+    page: Directives = everywhere | {
         "script-src": [SELF, NONCE],
         "style-src": [SELF, NONCE],
         "img-src": [SELF, "data:"],
@@ -47,9 +47,10 @@ def policies(report_path: str) -> dict[str, Directives]:
         "manifest-src": [SELF],
         "form-action": [SELF],
     }
-    admin = page | {"script-src": [SELF, NONCE, UNSAFE_EVAL]}
+    admin: Directives = page | {"script-src": [SELF, NONCE, UNSAFE_EVAL]}
+    program: Directives = everywhere | {"form-action": [NONE]}
     return {
-        **dict.fromkeys(PROGRAM_PATHS, everywhere | {"form-action": [NONE]}),
+        **dict.fromkeys(PROGRAM_PATHS, program),
         "/admin/": admin,
         "/": page,
     }

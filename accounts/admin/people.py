@@ -102,6 +102,8 @@ class DeskAdmin(SubjectAdmin):
     list_display = ["name", "slug", "accounts", "members", "is_active", "created_at"]
     list_filter = ["is_active"]
     search_fields = ["name", "slug"]
+    # Said here, for a list that counts forgets the order of its model.
+    ordering = ["slug"]
     prepopulated_fields = {"slug": ["name"]}
     inlines = [DeskMembershipInline]
 

@@ -131,7 +131,7 @@ class MembershipInline(ScopedChoices, TabularInline):  # type: ignore[misc]
         return rows.filter(
             Q(desk__in=rows_for(request, Desk, self.choice_action))
             | Q(account__in=rows_for(request, TradingAccount, self.choice_action))
-        ).exclude(user__pk=request.user.pk)
+        ).exclude(user_id=cast("int", request.user.pk))
 
     def formfield_for_foreignkey(
         self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any

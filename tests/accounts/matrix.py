@@ -39,9 +39,10 @@ SAMPLES = {
     "pk": "1",
     "label_id": "00000000-0000-4000-8000-000000000001",
     "session_id": "00000000-0000-4000-8000-000000000001",
-    "object_id": "1",
-    "content_type_id": "1",
-    "id": "1",
+    # There is no such row: where there is to be one, the house names it.
+    "object_id": "0",
+    "content_type_id": "0",
+    "id": "0",
     "app_label": "accounts",
     "url": "nothing",
 }

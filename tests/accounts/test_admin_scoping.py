@@ -45,10 +45,13 @@ def url(model: str, page: str, *ids: int) -> str:
     return reverse(f"admin:accounts_{model}_{page}", args=ids)
 
 
-def membership_form(user: User, **row: Any) -> dict[str, Any]:
+def membership_form(person: User, **row: Any) -> dict[str, Any]:
     """Return the form of a user with one new membership."""
     return {
-        "username": user.username,
+        "username": person.username,
+        "is_active": "on",
+        "date_joined_0": "01/11/2025",
+        "date_joined_1": "09:15:00",
         "memberships-TOTAL_FORMS": 1,
         "memberships-INITIAL_FORMS": 0,
         **{f"memberships-0-{name}": value for name, value in row.items()},
@@ -58,7 +61,12 @@ def membership_form(user: User, **row: Any) -> dict[str, Any]:
 def test_lists_and_searches_hold_no_foreign_row(
     client: Client, mine: TradingAccount, foreign: TradingAccount
 ):
-    for query in ({}, {"q": "south"}, {"desk__id__exact": foreign.desk_id}):
+    queries: list[dict[str, str | int]] = [
+        {},
+        {"q": "south"},
+        {"desk__id__exact": foreign.desk_id},
+    ]
+    for query in queries:
         page = client.get(reverse(LIST), query).content.decode()
         assert "south-1" not in page
 
@@ -115,7 +123,7 @@ def test_no_autocomplete_offers_a_foreign_row(
 def test_no_popup_shows_a_foreign_row(
     client: Client, mine: TradingAccount, foreign: TradingAccount
 ):
-    page = client.get(reverse(LIST), {"_popup": 1, "_to_field": "id"})
+    page = client.get(reverse(LIST), {"_popup": "1", "_to_field": "id"})
     assert "south-1" not in page.content.decode()
 
 
@@ -166,12 +174,12 @@ def test_nobody_makes_a_friend_member_of_a_foreign_desk(
     friend = make_user("friend")
     client.post(
         url("user", "change", friend.pk),
-        membership_form(friend, user=friend.pk, desk=foreign.desk_id, role="admin"),
+        membership_form(friend, desk=foreign.desk_id, role="admin"),
     )
     assert not Membership.objects.filter(user=friend).exists()
     client.post(
         url("user", "change", friend.pk),
-        membership_form(friend, user=friend.pk, desk=mine.desk_id, role="viewer"),
+        membership_form(friend, desk=mine.desk_id, role="viewer"),
     )
     assert Membership.objects.get(user=friend).desk == mine.desk
 
@@ -179,10 +187,12 @@ def test_nobody_makes_a_friend_member_of_a_foreign_desk(
 def test_nobody_gives_a_role_to_themselves(
     client: Client, clerk: User, mine: TradingAccount
 ):
-    client.post(
+    answer = client.post(
         url("user", "change", clerk.pk),
-        membership_form(clerk, user=clerk.pk, account=mine.pk, role="trader"),
+        membership_form(clerk, account=mine.pk, role="trader"),
     )
+    # The form was taken, without the membership that was put into it.
+    assert answer.status_code == 302
     assert not Membership.objects.filter(user=clerk, account=mine).exists()
 
 

@@ -84,7 +84,7 @@ def take(allowances: Sequence[Allowance], *, wanted: int = 0) -> Verdict:
         *(name_of(each.key) for each in allowances),
         *(first.window_s * 1000, wanted, *(each.limit for each in allowances)),
     )
-    return read(allowances, found)  # type: ignore[arg-type]  # a client that waits
+    return read(allowances, found)
 
 
 def name_of(key: str) -> str:
@@ -108,5 +108,5 @@ def read(allowances: Sequence[Allowance], found: Sequence[int | bytes]) -> Verdi
         reset_s=max(1, -(-ends_in_ms // 1000)),
         window_s=allowances[tightest].window_s,
         leased=int(granted),
-        windows=[bytes(state[2]) for state in states],  # type: ignore[arg-type]
+        windows=[bytes(state[2]) for state in states],
     )

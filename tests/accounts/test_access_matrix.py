@@ -1,5 +1,7 @@
 """Who is received how at every address: the table, and what holds for all of it."""
 
+from collections.abc import Callable
+
 import pytest
 from django.test import Client
 
@@ -9,11 +11,16 @@ from tests.accounts.matrix import Door, House, doors
 from tests.marketdata.builders import make_exchange, make_hours, make_instrument
 
 # Walked in parts, so that the parts can be walked side by side.
-PARTS = {
+PARTS: dict[str, Callable[[Door], bool]] = {
     "udf": lambda door: door.route.startswith("udf/"),
+    "rest of accounts": lambda door: door.route.startswith(
+        ("api/v1/accounts", "api/v1/desks", "api/v1/auth")
+    ),
     "rest": lambda door: door.route.startswith("api/"),
-    "admin": lambda door: door.is_of_the_admin,
     "sockets": lambda door: door.method == "WS",
+    "admin of the market": lambda door: door.route.startswith("admin/marketdata/"),
+    "admin of accounts": lambda door: door.route.startswith("admin/accounts/"),
+    "admin": lambda door: door.is_of_the_admin,
     "pages": lambda door: True,
 }
 # Safe without a token: they change nothing of whom they let in, or know no cookie.
@@ -37,6 +44,7 @@ def test_every_address_has_an_entry_and_every_entry_an_address():
     assert set(matrix.expected()) - found == set(), "no address"
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("part", PARTS)
 def test_everybody_is_received_as_the_table_says(part: str, house: House):
     table = matrix.expected()
@@ -62,6 +70,7 @@ def test_the_walk_sees_a_door_that_is_open_to_all(
     assert matrix.line(door, matrix.observed(house, door)) != shut
 
 
+@pytest.mark.timeout(300)
 def test_no_session_changes_anything_without_a_csrf_token(house: House):
     client = Client(enforce_csrf_checks=True)
     client.force_login(User.objects.get(username="root"))

@@ -66,7 +66,12 @@ def load(*, kept: DemoAccess | None, url: str, now: datetime) -> DemoAccess:
 def _operator(kept_password: str) -> tuple[User, str]:
     user, _ = User.objects.get_or_create(
         username=USERNAME,
-        defaults={"is_staff": True, "is_superuser": True, "first_name": "Demo"},
+        defaults={
+            "is_staff": True,
+            "is_superuser": True,
+            "first_name": "Demo",
+            "plan": User.Plan.INTERNAL,
+        },
     )
     if kept_password and user.check_password(kept_password):
         return user, kept_password

@@ -7,6 +7,8 @@ is the union of its roles there. Whatever is not in the table is denied.
 from collections.abc import Mapping
 from enum import StrEnum
 
+from accounts.principals import Scope
+
 
 class Action(StrEnum):
     """What somebody may do with an account or a desk."""
@@ -49,6 +51,24 @@ ALLOWED: Mapping[str, frozenset[Action]] = {
     },
     "admin": frozenset(Action)
     - {Action.TRADE, Action.POST_LEDGER, Action.IMPORT_STATEMENTS},
+}
+
+
+# What a key must have been given to be used for an action; memberships decide the rest.
+SCOPES: Mapping[Action, Scope] = {
+    Action.READ: Scope.READ_ACCOUNTS,
+    Action.SYNC: Scope.READ_ACCOUNTS,
+    Action.READ_AUDIT: Scope.READ_ACCOUNTS,
+    Action.EXPORT: Scope.READ_ACCOUNTS,
+    Action.TRADE: Scope.TRADE,
+    Action.CANCEL: Scope.TRADE,
+    Action.STOP_TRADING: Scope.TRADE,
+    Action.SET_LIMITS: Scope.ADMIN,
+    Action.IMPORT_STATEMENTS: Scope.ADMIN,
+    Action.POST_LEDGER: Scope.ADMIN,
+    Action.MANAGE_MEMBERS: Scope.ADMIN,
+    Action.MANAGE_CONNECTION: Scope.ADMIN,
+    Action.MANAGE_ACCOUNT: Scope.ADMIN,
 }
 
 

@@ -3,13 +3,19 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from accounts.views import account_pages as pages
-from accounts.views import keys, log_in, second_factor, sessions, tokens
+from accounts.views import (
+    accounts,
+    keys,
+    log_in,
+    members,
+    second_factor,
+    sessions,
+    tokens,
+)
 from accounts.views.audit import AuditListView, audit_export, audit_page
 from accounts.views.own import MeView
 from accounts.views.portfolio import (
-    AccountListView,
     AccountSyncView,
-    AccountView,
     CurveView,
     FundsView,
     HoldingsView,
@@ -17,6 +23,7 @@ from accounts.views.portfolio import (
     PositionsView,
     SnapshotListView,
 )
+from tradingsite.access import EVERYBODY, open_to
 
 account_urls = [
     path("sync", AccountSyncView.as_view(), name="account-sync"),
@@ -30,6 +37,12 @@ account_urls = [
     path("funds", FundsView.as_view(), name="account-funds"),
     path("snapshots", SnapshotListView.as_view(), name="account-snapshots"),
     path("equity", CurveView.as_view(), name="account-equity"),
+    path("members", members.AccountMembersView.as_view(), name="account-members"),
+    path(
+        "members/<str:username>",
+        members.AccountMemberView.as_view(),
+        name="account-member",
+    ),
 ]
 
 api_urls: list[URLPattern | URLResolver] = [
@@ -43,16 +56,27 @@ api_urls: list[URLPattern | URLResolver] = [
     path("auth/sessions/<str:public_id>", sessions.LogInView.as_view(), name="log-in"),
     path("auth/keys", keys.ApiKeyListView.as_view(), name="key-list"),
     path("auth/keys/<str:public_id>", keys.ApiKeyView.as_view(), name="key"),
-    path("accounts", AccountListView.as_view(), name="account-list"),
-    path("accounts/<slug:slug>", AccountView.as_view(), name="account"),
+    path("accounts", accounts.AccountListView.as_view(), name="account-list"),
+    path("accounts/<slug:slug>", accounts.AccountView.as_view(), name="account"),
     path("accounts/<slug:slug>/", include(account_urls)),
     path("accounts/<slug:account>/audit", AuditListView.as_view(), name="audit-list"),
+    path("desks", accounts.DeskListView.as_view(), name="desk-list"),
+    path(
+        "desks/<slug:slug>/members",
+        members.DeskMembersView.as_view(),
+        name="desk-members",
+    ),
+    path(
+        "desks/<slug:slug>/members/<str:username>",
+        members.DeskMemberView.as_view(),
+        name="desk-member",
+    ),
 ]
 
 urlpatterns = [
     path("login/", log_in.LogInView.as_view(), name="login"),
     path("login/code/", log_in.show_code, name="login-code"),
-    path("logout/", log_in.LogOutView.as_view(), name="logout"),
+    path("logout/", open_to(EVERYBODY)(log_in.LogOutView.as_view()), name="logout"),
     path("password/", log_in.PasswordChangeView.as_view(), name="password_change"),
     path("accounts/step-up/", log_in.step_up, name="step-up"),
     path("accounts/security/", second_factor.security, name="security"),

@@ -14,6 +14,8 @@ STORAGES = {
 }
 # Nothing is collected for a test, and WhiteNoise warns of an empty place.
 STATIC_ROOT = None
+# Every test comes from one address; those of the limits name plans of their own.
+RATE_LIMIT_PLANS = {}
 # Parallel runs share one Valkey: each worker keeps to keys of its own.
 _worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
 REDIS_PREFIX = f"test:{_worker}"

@@ -16,7 +16,15 @@ from rest_framework.views import set_rollback
 
 from tradingsite.problems import BEARER, CONTENT_TYPE, Problem, answer_to, problem
 
-__all__ = ["BEARER", "CsvParser", "Pages", "asked", "problem", "problem_response"]
+__all__ = [
+    "BEARER",
+    "CsvParser",
+    "Pages",
+    "StrictSerializer",
+    "asked",
+    "problem",
+    "problem_response",
+]
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -86,6 +94,24 @@ def asked(question: type[Serializer[Any]], request: Request) -> dict[str, Any]:
     serializer = question(data=request.query_params)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
+
+
+class StrictSerializer(Serializer[Any]):
+    """Reads a body in which every field is known and may be written: else 400.
+
+    A field that is silently ignored would let a caller believe that it counted.
+    """
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            known = {name for name, field in self.fields.items() if not field.read_only}
+            odd = [str(name) for name in data if name not in known]
+            if odd:
+                raise exceptions.ValidationError(
+                    dict.fromkeys(odd, "This field may not be written here."),
+                    "unknown_field",
+                )
+        return super().to_internal_value(data)
 
 
 class CsvParser(BaseParser):

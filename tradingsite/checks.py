@@ -1,7 +1,8 @@
 """System checks: a wrong environment is a sentence at start, not a fault at night.
 
 Ids: E001 time zone, E002 PostgreSQL, E003 Redis, E004 channel layer, E005 secret,
-E006 DEBUG, E007 data folder open to others, W001 clear text to a server elsewhere.
+E006 DEBUG, E007 data folder open to others, E008 a view that does not say who may
+come, E009 an origin that is none, W001 clear text to a server elsewhere.
 """
 
 import stat
@@ -13,6 +14,8 @@ from django.apps.config import AppConfig
 from django.conf import settings
 from django.core import checks
 
+from tradingsite import access
+
 SECRET_LENGTH = 50
 NEAR = ("127.0.0.1", "::1", "localhost", "", None)
 
@@ -22,6 +25,7 @@ Configs = Sequence[AppConfig] | None
 def register() -> None:
     """Hand the checks to Django; called once, when the app is ready."""
     checks.register(settings_are_sound)
+    checks.register(views_say_who_may_come)
     checks.register(production_is_sound, deploy=True)
 
 
@@ -46,6 +50,33 @@ def settings_are_sound(
             f"Everybody may write into {settings.DATA_DIR}, where secrets are kept.",
             hint=f"chmod 700 {settings.DATA_DIR}",
             id="tradingsite.E007",
+        )
+
+    yield from origins_are_exact()
+
+
+def origins_are_exact() -> Iterable[checks.CheckMessage]:
+    for origin in settings.CORS_ALLOWED_ORIGINS:
+        parts = urlsplit(origin)
+        is_local = parts.hostname in NEAR
+        is_exact = origin == f"{parts.scheme}://{parts.netloc}" and parts.hostname
+        if not is_exact or "*" in origin or not (parts.scheme == "https" or is_local):
+            yield checks.Error(
+                f"CORS_ALLOWED_ORIGINS names {origin}, which is not an exact origin.",
+                hint="Name each as https://host, without path or wildcard.",
+                id="tradingsite.E009",
+            )
+
+
+def views_say_who_may_come(
+    app_configs: Configs, **kwargs: Any
+) -> Iterable[checks.CheckMessage]:
+    """Check that no address is open, or shut, because somebody forgot to say."""
+    for endpoint in access.undeclared():
+        yield checks.Error(
+            f"/{endpoint.route} does not say who may come.",
+            hint="Name permission_classes, or see tradingsite/access.py.",
+            id="tradingsite.E008",
         )
 
 

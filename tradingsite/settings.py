@@ -16,7 +16,9 @@ from whitenoise.compress import Compressor
 
 from tradingsite import environment
 from tradingsite.database import database_settings, engine_named, time_limits
+from tradingsite.headers import policies
 from tradingsite.logs import log_configuration
+from tradingsite.ratelimit.families import Family, Share
 from tradingsite.redis.channels import channel_host
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -56,6 +58,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "channels",
+    "corsheaders",
     "django_celery_beat",
     "django_htmx",
     "rest_framework",
@@ -75,6 +78,8 @@ MIDDLEWARE = [
     "tradingsite.middleware.request_log",
     "tradingsite.middleware.HealthFirst",
     "django.middleware.security.SecurityMiddleware",
+    "tradingsite.headers.Headers",
+    "corsheaders.middleware.CorsMiddleware",
     "tradingsite.middleware.StaticFiles",
     "tradingsite.middleware.deadline",
     "tradingsite.middleware.BusyDatabase",
@@ -83,7 +88,10 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.audit.attempts.refused_attempts",
+    "tradingsite.ratelimit.middleware.RateLimits",
     "accounts.gate.SecondFactorGate",
+    # A view that says nothing of who may come is for nobody who is not logged in.
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -262,8 +270,12 @@ AUTHENTICATION_LOOK_S = 0.25
 ACCESS_TOKEN_S = 300
 # So long it is told that a refresh token of a log-in that is over was used again.
 TOKEN_FAMILY_KEPT = timedelta(days=7)
-SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"
+# The browser itself then refuses one that another host or path has set.
+_cookie_prefix = "__Host-" if _is_https else ""
+SESSION_COOKIE_NAME = f"{_cookie_prefix}sessionid"
+CSRF_COOKIE_NAME = f"{_cookie_prefix}csrftoken"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 8 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _is_https
 SECURE_HSTS_SECONDS = 365 * 86400 if _is_https else 0
@@ -272,7 +284,23 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _is_https
 BEHIND_PROXY = environment.flag("BEHIND_PROXY", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# What pages may load; reports of what they tried come to our own door.
+CSP_REPORT_PATH = "/csp-report"
+CONTENT_SECURITY_POLICIES = policies(CSP_REPORT_PATH)
+# Sites whose pages may read the API with a key of their user: exact, never by cookie.
+CORS_ALLOWED_ORIGINS = environment.texts("CORS_ALLOWED_ORIGINS")
+CORS_URLS_REGEX = r"^/(api|udf)/"
+CORS_ALLOW_CREDENTIALS = False
+CORS_ALLOW_HEADERS = [
+    *("accept", "authorization", "content-type", "idempotency-key"),
+    "x-correlation-id",
+]
+CORS_EXPOSE_HEADERS = [
+    *("retry-after", "x-correlation-id", "ratelimit", "ratelimit-policy"),
+    *("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"),
+]
 # A balancer asks from inside, where there is no https.
 SECURE_REDIRECT_EXEMPT = [r"^health/"]
 
@@ -283,13 +311,40 @@ REQUEST_CONCURRENCY = environment.integer("REQUEST_CONCURRENCY", 64, least=1)
 DRAIN_S = environment.integer("DRAIN_S", 0)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
+# --- how often one may ask, a minute -------------------------------------------
+# The first family that fits counts. Closed ones give little while Redis is away.
+RATE_LIMIT_FAMILIES = [
+    Family("reports", ["/csp-report"], Share.CLOSED),
+    Family("doors", ["/login/", "/password/", "/api/v1/auth/"], Share.CLOSED),
+    Family(
+        "money",
+        [f"/api/v1/{each}" for each in ("accounts", "orders", "strategies", "funds")],
+        Share.CLOSED,
+    ),
+    Family("market", ["/udf/", "/api/"]),
+    # Served by themselves, or asked for by those who look after us.
+    Family("free", ["/static/", "/health/", "/metrics", "/favicon.ico"]),
+    Family("pages", ["/"]),
+]
+# A family that a plan does not name is not limited. "address" is what all who come
+# from one address get together.
+RATE_LIMIT_PLANS = {
+    "anonymous": {"reports": 60, "doors": 60, "money": 30, "market": 60, "pages": 120},
+    "free": {"doors": 60, "money": 60, "market": 300, "pages": 300},
+    "standard": {"doors": 120, "money": 300, "market": 3000, "pages": 1200},
+    "internal": {"money": 6000},
+    "address": {"doors": 600, "money": 3000, "market": 30_000, "pages": 6000},
+}
+RATE_LIMIT_ASKER = "accounts.plans.asker_of"
+
 # --- REST ---------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.authentication.BearerAuthentication",
         "accounts.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    # Nobody may what a view does not grant; the system check names such views.
+    "DEFAULT_PERMISSION_CLASSES": ["tradingsite.access.Nobody"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -307,10 +362,11 @@ SPECTACULAR_SETTINGS = {
         "securitySchemes": {
             "ApiKey": {"type": "http", "scheme": "bearer", "bearerFormat": "tsk_…"},
             "Token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-            "Session": {"type": "apiKey", "in": "cookie", "name": "sessionid"},
+            "Session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE_NAME},
         }
     },
     "ENUM_NAME_OVERRIDES": {
+        "AccountStatus": "accounts.models.desks.TradingAccount.Status",
         "Freshness": ["valid", "stale", "no_data"],
         "LegKind": ["CE", "PE", "FUT"],
         "SessionGapStatus": "marketdata.models.gaps.SessionGap.Status",
@@ -358,22 +414,10 @@ UNFOLD = {
     "SITE_SUBHEADER": "Back office",
     "SITE_SYMBOL": "candlestick_chart",
     "SITE_URL": "/",
-    "COLORS": {
-        # The accent of static/tradingsite/tokens.css in unfold's steps.
-        "primary": {
-            "50": "oklch(97% .014 262)",
-            "100": "oklch(93.2% .032 262)",
-            "200": "oklch(88.2% .059 262)",
-            "300": "oklch(80.9% .105 262)",
-            "400": "oklch(70.7% .15 261)",
-            "500": "oklch(60% .185 261)",
-            "600": "oklch(51% .19 261)",
-            "700": "oklch(44.5% .17 261)",
-            "800": "oklch(38.5% .14 262)",
-            "900": "oklch(34% .11 262)",
-            "950": "oklch(26% .08 263)",
-        }
-    },
+    # The colours stand in the style sheet: the policy of pages allows no inline style.
+    "COLORS": "tradingsite.views.admin_menu.no_inline_colors",
+    "STYLES": ["tradingsite.views.admin_menu.style_sheet"],
+    "DASHBOARD_CALLBACK": "tradingsite.views.admin_dashboard.fill",
     "SIDEBAR": {
         "show_search": True,
         "navigation": "tradingsite.views.admin_menu.navigation",

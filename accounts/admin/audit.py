@@ -11,7 +11,7 @@ from unfold.decorators import display
 from accounts.authentication import principal_of
 from accounts.models import AuditAnchor, AuditEntry
 from marketdata.admin.looking import LookOnly
-from tradingsite.pages import BoundedPaginator
+from tradingsite.paging import BoundedPaginator
 
 
 @admin.register(AuditEntry)

@@ -15,6 +15,7 @@ from django.views.decorators.debug import (
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminPasswordWidget
 
+from accounts.admin.step_up import FreshSecondFactorMixin
 from accounts.authentication import principal_of
 from accounts.models import BrokerConnection
 from accounts.roles import Action
@@ -57,7 +58,11 @@ class BrokerConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(BrokerConnection)
-class BrokerConnectionAdmin(AuditedAdmin, ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class BrokerConnectionAdmin(
+    AuditedAdmin,
+    FreshSecondFactorMixin,
+    ModelAdmin,  # type: ignore[misc]  # unfold has no types
+):
     """Connections: superusers all of them, others those of accounts they manage."""
 
     form = BrokerConnectionForm

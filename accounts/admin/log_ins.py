@@ -9,7 +9,7 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin
 
 from accounts import audit
-from accounts.admin.people import SubjectAdmin
+from accounts.admin.scoping import SubjectAdmin
 from accounts.admin.step_up import FreshSecondFactorMixin
 from accounts.models import SecondFactor, Session, TokenFamily
 

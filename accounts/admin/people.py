@@ -5,7 +5,7 @@ pages: every list goes through ``for_subject``.
 """
 
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
@@ -13,57 +13,40 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db import transaction
-from django.db.models import ForeignKey, Model, QuerySet
+from django.db.models import Count, ForeignKey, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from accounts.admin.scoping import (
+    AccountMembershipInline,
+    DeskMembershipInline,
+    MembershipInline,
+    SubjectAdmin,
+    is_superuser,
+    people_for,
+)
 from accounts.admin.step_up import FreshSecondFactorMixin
-from accounts.authentication import principal_of
 from accounts.forms import ApiKeyForm
-from accounts.models import ApiKey, Desk, Membership, TradingAccount, User
+from accounts.models import ApiKey, Desk, TradingAccount, User
+from accounts.roles import Action
 from tradingsite.auditing import AuditedAdmin, tell
+from tradingsite.paging import BoundedPaginator
 
 POWERS = ["is_staff", "is_superuser", "groups"]
 
 
-class SubjectAdmin(AuditedAdmin, ModelAdmin):  # type: ignore[misc]
-    """Rows as the subject may see them; also in searches, pop-ups and actions."""
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows: Any = super().get_queryset(request)
-        if not request.user.is_superuser:
-            rows = rows.for_subject(principal_of(request))
-        return cast("QuerySet[Any]", rows)
-
-
-class MembershipInline(TabularInline):  # type: ignore[misc]
-    """Who belongs to a desk or an account, or where a person belongs."""
-
-    model = Membership
-    extra = 0
-    autocomplete_fields = ["user", "desk", "account"]
-
-
-class DeskMembershipInline(MembershipInline):
-    """The members of a whole desk."""
-
-    fields = ["user", "role"]
-
-
-class AccountMembershipInline(MembershipInline):
-    """Those who are members of one account only."""
-
-    fields = ["user", "role"]
-
-
 @admin.register(User)
-class UserAdmin(  # type: ignore[misc, type-arg]
-    AuditedAdmin, FreshSecondFactorMixin, DjangoUserAdmin, ModelAdmin
+class UserAdmin(
+    AuditedAdmin,
+    FreshSecondFactorMixin,
+    DjangoUserAdmin,
+    ModelAdmin,  # type: ignore[misc, type-arg]
 ):
     """People; only a superuser hands out powers or touches another superuser."""
 
@@ -71,21 +54,31 @@ class UserAdmin(  # type: ignore[misc, type-arg]
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     inlines = [MembershipInline]
-    list_display = ["username", "display_name", "email", "is_active", "is_staff"]
+    list_display = [
+        *("username", "display_name", "email", "plan"),
+        *("is_active", "is_staff", "last_login"),
+    ]
+    list_filter = ["is_active", "is_staff", "is_superuser", "plan"]
+    paginator = BoundedPaginator
+    show_full_result_count = False
     filter_horizontal = []
     autocomplete_fields = ["groups"]
     # Permissions are given through groups: one person's own would be overlooked.
     fieldsets = [
         (None, {"fields": ["username", "password"]}),
         ("Person", {"fields": ["first_name", "last_name", "email"]}),
-        ("Powers", {"fields": ["is_active", *POWERS]}),
+        ("Powers", {"fields": ["is_active", "plan", *POWERS]}),
         ("Dates", {"fields": ["last_login", "date_joined"]}),
     ]
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Model | None = None
     ) -> list[str]:
-        return [] if request.user.is_superuser else POWERS
+        return [] if is_superuser(request) else [*POWERS, "plan"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        rows: QuerySet[User] = super().get_queryset(request)
+        return rows.filter(pk__in=people_for(request).values("pk"))
 
     def has_change_permission(
         self, request: HttpRequest, obj: User | None = None
@@ -100,7 +93,7 @@ class UserAdmin(  # type: ignore[misc, type-arg]
         request: HttpRequest,
         id: str,  # noqa: A002 - the name in the address
         form_url: str = "",
-    ) -> HttpResponse:
+    ) -> HttpResponseBase:
         response = super().user_change_password(request, id, form_url)
         if response.status_code == HTTPStatus.FOUND and request.method == "POST":
             tell("user.password_changed", source=request, row=self._person(id))
@@ -108,6 +101,13 @@ class UserAdmin(  # type: ignore[misc, type-arg]
 
     def _person(self, key: str) -> User:
         return User.objects.get(pk=unquote(key))
+
+    def has_delete_permission(
+        self, request: HttpRequest, obj: User | None = None
+    ) -> bool:
+        if obj is not None and obj.is_superuser and not is_superuser(request):
+            return False
+        return super().has_delete_permission(request, obj)
 
     def get_inlines(self, request: HttpRequest, obj: User | None) -> list[Any]:
         return [] if obj is None else self.inlines
@@ -117,8 +117,11 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(  # type: ignore[misc]
-    AuditedAdmin, FreshSecondFactorMixin, DjangoGroupAdmin, ModelAdmin
+class GroupAdmin(
+    AuditedAdmin,
+    FreshSecondFactorMixin,
+    DjangoGroupAdmin,
+    ModelAdmin,  # type: ignore[misc]
 ):
     """Sets of admin permissions; rights on accounts are memberships."""
 
@@ -127,11 +130,28 @@ class GroupAdmin(  # type: ignore[misc]
 class DeskAdmin(FreshSecondFactorMixin, SubjectAdmin):
     """Desks with their members."""
 
-    list_display = ["name", "slug", "is_active", "created_at"]
+    list_display = ["name", "slug", "accounts", "members", "is_active", "created_at"]
     list_filter = ["is_active"]
     search_fields = ["name", "slug"]
+    # Said here, for a list that counts forgets the order of its model.
+    ordering = ["slug"]
     prepopulated_fields = {"slug": ["name"]}
     inlines = [DeskMembershipInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Desk]:
+        rows: QuerySet[Desk] = super().get_queryset(request)
+        return rows.annotate(
+            account_count=Count("accounts", distinct=True),
+            member_count=Count("memberships", distinct=True),
+        )
+
+    @display(description="Accounts", ordering="account_count")  # type: ignore[untyped-decorator]
+    def accounts(self, desk: Any) -> int:
+        return int(desk.account_count)
+
+    @display(description="Members", ordering="member_count")  # type: ignore[untyped-decorator]
+    def members(self, desk: Any) -> int:
+        return int(desk.member_count)
 
 
 @admin.register(TradingAccount)
@@ -160,6 +180,8 @@ class ApiKeyAdmin(FreshSecondFactorMixin, SubjectAdmin):
     """Keys: made here and shown once, then only narrowed, shortened or revoked."""
 
     form = ApiKeyForm
+    # A key is only narrowed to what its user sees.
+    choice_action = Action.READ
     list_display = ["name", "public_id", "user", "shown_state", "last_used_at"]
     list_filter = ["revoked_at", "expires_at"]
     list_select_related = ["user"]
@@ -194,11 +216,10 @@ class ApiKeyAdmin(FreshSecondFactorMixin, SubjectAdmin):
         self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> Any:
         # A key acts for its user: only a superuser may make one for somebody else.
-        if db_field.name == "user" and not request.user.is_superuser:
-            kwargs["queryset"] = User.objects.filter(
-                username=request.user.get_username()
-            )
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if db_field.name == "user" and not is_superuser(request):
+            field.queryset = field.queryset.filter(pk=request.user.pk)
+        return field
 
     def has_delete_permission(
         self, request: HttpRequest, obj: Model | None = None

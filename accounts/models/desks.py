@@ -7,18 +7,29 @@ from collections.abc import Collection
 from django.db import models
 from django.utils import timezone
 
-from accounts.principals import Principal, Scope
-from accounts.roles import Action, roles_for
+from accounts.principals import Principal
+from accounts.roles import SCOPES, Action, roles_for
 
 
 class DeskQuerySet(models.QuerySet["Desk"]):
     """Desks, as their members may see them."""
 
-    def for_subject(self, principal: Principal | None) -> DeskQuerySet:
-        """Return the desks on which ``principal`` is a member; none by default."""
-        if principal is None or not principal.may(Scope.READ_ACCOUNTS):
+    def for_subject(
+        self, principal: Principal | None, action: Action = Action.READ
+    ) -> DeskQuerySet:
+        """Return the desks of which ``principal`` may do ``action``; none by default.
+
+        A key that is narrowed to some accounts speaks for no whole desk.
+        """
+        if principal is None or not principal.may(SCOPES[action]):
             return self.none()
-        return self.filter(memberships__user_id=principal.user_id).distinct()
+        if action != Action.READ and not principal.all_accounts:
+            return self.none()
+        return self.filter(
+            pk__in=Desk.objects.filter(
+                _membership("", principal, roles_for(action))
+            ).values("pk")
+        )
 
 
 class Desk(models.Model):
@@ -60,7 +71,7 @@ class TradingAccountQuerySet(models.QuerySet["TradingAccount"]):
         ``roles`` keeps only accounts on which the subject has one of them.
         """
         roles = roles_for(action).intersection(roles or roles_for(action))
-        if principal is None or not principal.may(Scope.READ_ACCOUNTS):
+        if principal is None or not principal.may(SCOPES[action]):
             return self.none()
         # A subquery, not DISTINCT: callers may lock the rows they get.
         accounts = self.filter(

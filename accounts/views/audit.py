@@ -27,6 +27,7 @@ from accounts.audit.searching import Search, entries
 from accounts.authentication import principal_of
 from accounts.models import AuditEntry, TradingAccount
 from accounts.models.audit import AuditEntryQuerySet
+from accounts.permissions import MayReadAccounts
 from accounts.principals import Principal
 from accounts.roles import Action
 from accounts.serializers.audit import (
@@ -63,6 +64,8 @@ class AuditPages(CursorPagination):
 @extend_schema(parameters=[AuditQuery])
 class AuditListView(ListAPIView[AuditEntry]):
     """The entries of an account, newest first; for roles that may read the audit."""
+
+    permission_classes = [MayReadAccounts]
 
     serializer_class = AuditEntrySerializer
     pagination_class = AuditPages

@@ -18,7 +18,6 @@ from django.views.decorators.http import (
 )
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import ListAPIView
-from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -27,6 +26,7 @@ from accounts import audit
 from accounts.authentication import principal_of
 from accounts.forms import OwnKeyForm
 from accounts.models import ApiKey
+from accounts.permissions import IsPrincipal
 from accounts.principals import Principal
 from accounts.serializers.keys import (
     ApiKeySerializer,
@@ -103,7 +103,7 @@ class ApiKeyListView(ListAPIView[ApiKey]):
     """The keys of the caller; a key sees none, and makes none."""
 
     serializer_class = ApiKeySerializer
-    permission_classes = [IsAuthenticated, FreshSecondFactor]
+    permission_classes = [IsPrincipal, FreshSecondFactor]
 
     def get_queryset(self) -> QuerySet[ApiKey]:
         subject = (
@@ -127,6 +127,8 @@ class ApiKeyListView(ListAPIView[ApiKey]):
 
 class ApiKeyView(APIView):
     """One key of the caller."""
+
+    permission_classes = [IsPrincipal]
 
     @extend_schema(request=None, responses={204: NothingSerializer})
     def delete(self, request: Request, public_id: str) -> Response:

@@ -18,6 +18,7 @@ from accounts.authentication import subject_of
 from accounts.forms import CodeForm, LogInForm
 from accounts.models import User
 from accounts.step_up import shown, words_of
+from tradingsite.access import EVERYBODY, open_to
 
 
 def safe_next(request: HttpRequest, asked: str) -> str:
@@ -67,6 +68,7 @@ def named(user: Any) -> str:
     return f"User {user.pk} ({user})"
 
 
+@open_to(EVERYBODY)
 @never_cache
 @require_http_methods(["GET", "POST"])
 def show_code(request: HttpRequest) -> HttpResponse:
@@ -88,6 +90,7 @@ def show_code(request: HttpRequest) -> HttpResponse:
     return render(request, "registration/code.html", {"form": form}, status=status)
 
 
+@open_to("people")
 @never_cache
 @require_http_methods(["GET", "POST"])
 def step_up(request: HttpRequest) -> HttpResponse:

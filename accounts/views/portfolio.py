@@ -14,16 +14,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import portfolio, syncing, valuing
+from accounts import portfolio, syncing
 from accounts.brokers import BrokerError, BrokerUnavailable
 from accounts.models import AccountSnapshot, PositionChange, TradingAccount
+from accounts.permissions import MayReadAccounts, account_for
 from accounts.portfolio import Portfolio
-from accounts.principals import Principal
 from accounts.roles import Action
 from accounts.serializers.portfolio import (
     MOST_POINTS,
     AccountSnapshotSerializer,
-    AccountSummarySerializer,
     CurveQuery,
     CurveSerializer,
     FundsQuery,
@@ -35,61 +34,19 @@ from accounts.serializers.portfolio import (
     RowsQuery,
     SyncedSerializer,
 )
-from tradingsite.api import Pages, asked, problem
+from tradingsite.api import asked, problem
 from tradingsite.idempotency import idempotent_outside_transaction
-
-
-def account_of(
-    request: Request, slug: str, action: Action = Action.READ
-) -> TradingAccount:
-    """Return the account that the caller may do ``action`` with; 404 for all others."""
-    subject = request.auth if isinstance(request.auth, Principal) else None
-    rows = TradingAccount.objects.for_subject(subject, action).select_related("desk")
-    account = rows.filter(slug=slug).first()
-    if account is None:
-        raise Http404
-    return account
-
-
-class AccountListView(ListAPIView[TradingAccount]):
-    """The trading accounts that the caller may see, each with what it is worth."""
-
-    serializer_class = AccountSummarySerializer
-    pagination_class = Pages
-
-    def get_queryset(self) -> Any:
-        # The schema is made without a caller, who then sees nothing.
-        subject = (
-            self.request.auth if isinstance(self.request.auth, Principal) else None
-        )
-        return TradingAccount.objects.for_subject(subject).select_related("desk")
-
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        accounts = self.paginate_queryset(self.get_queryset()) or []
-        worths = valuing.valuations(accounts, timezone.now())
-        rows = [worths[account.pk] for account in accounts]
-        return self.get_paginated_response(
-            AccountSummarySerializer(rows, many=True).data
-        )
-
-
-class AccountView(APIView):
-    """One account: how it stands with its broker and what it is worth."""
-
-    @extend_schema(responses=AccountSummarySerializer)
-    def get(self, request: Request, slug: str) -> Response:
-        account = account_of(request, slug)
-        worth = valuing.valuation_of(account, timezone.now())
-        return Response(AccountSummarySerializer(worth).data)
 
 
 class AccountSyncView(APIView):
     """Ask the broker now; the answer counts what came and what changed."""
 
+    permission_classes = [MayReadAccounts]
+
     @extend_schema(request=None, responses=SyncedSerializer)
     @idempotent_outside_transaction
     def post(self, request: Request, slug: str) -> Response | HttpResponseBase:
-        account = account_of(request, slug, Action.SYNC)
+        account = account_for(request, slug, Action.SYNC)
         if account.status == TradingAccount.Status.CLOSED:
             return _conflict(request, "account_closed", "The account is closed.")
         try:
@@ -131,9 +88,14 @@ def _failed(request: Request, error: BrokerError) -> HttpResponseBase:
 class PositionsView(APIView):
     """Positions now, or as of an instant."""
 
+    permission_classes = [MayReadAccounts]
+
     @extend_schema(parameters=[PositionsQuery], responses=PositionsSerializer)
     def get(self, request: Request, slug: str) -> Response:
-        account, question = account_of(request, slug), asked(PositionsQuery, request)
+        account, question = (
+            account_for(request, slug, Action.READ),
+            asked(PositionsQuery, request),
+        )
         seen = seen_at(account, question)
         rows = _chosen(seen.positions, question)
         if question["status"] == "open":
@@ -145,9 +107,14 @@ class PositionsView(APIView):
 class HoldingsView(APIView):
     """Holdings now, or as of an instant."""
 
+    permission_classes = [MayReadAccounts]
+
     @extend_schema(parameters=[RowsQuery], responses=HoldingsSerializer)
     def get(self, request: Request, slug: str) -> Response:
-        account, question = account_of(request, slug), asked(RowsQuery, request)
+        account, question = (
+            account_for(request, slug, Action.READ),
+            asked(RowsQuery, request),
+        )
         seen = seen_at(account, question)
         rows = _chosen(seen.holdings, question | {"product": ""})
         value = portfolio.summed(rows, "market_value")
@@ -158,9 +125,14 @@ class HoldingsView(APIView):
 class FundsView(APIView):
     """Funds now, or as of an instant."""
 
+    permission_classes = [MayReadAccounts]
+
     @extend_schema(parameters=[FundsQuery], responses=FundsSerializer)
     def get(self, request: Request, slug: str) -> Response:
-        account, question = account_of(request, slug), asked(FundsQuery, request)
+        account, question = (
+            account_for(request, slug, Action.READ),
+            asked(FundsQuery, request),
+        )
         seen = seen_at(account, question)
         rows = portfolio.matching(seen.balances, segment=question["segment"])
         answer = _seen_answer(seen) | {"cash": seen.cash, "funds": rows}
@@ -170,21 +142,28 @@ class FundsView(APIView):
 class SnapshotListView(ListAPIView[AccountSnapshot]):
     """The snapshots of an account, newest first."""
 
+    permission_classes = [MayReadAccounts]
+
     serializer_class = AccountSnapshotSerializer
 
     def get_queryset(self) -> Any:
         if not self.kwargs:
             return AccountSnapshot.objects.none()
-        account = account_of(self.request, self.kwargs["slug"])
+        account = account_for(self.request, self.kwargs["slug"], Action.READ)
         return AccountSnapshot.objects.of(account).points().order_by("-taken_at")
 
 
 class CurveView(APIView):
     """The equity curve: net worth per day, or at every snapshot."""
 
+    permission_classes = [MayReadAccounts]
+
     @extend_schema(parameters=[CurveQuery], responses=CurveSerializer)
     def get(self, request: Request, slug: str) -> Response:
-        account, question = account_of(request, slug), asked(CurveQuery, request)
+        account, question = (
+            account_for(request, slug, Action.READ),
+            asked(CurveQuery, request),
+        )
         points = curve(account, **question)
         answer = {
             "account_id": account.slug,
@@ -197,12 +176,14 @@ class CurveView(APIView):
 class PositionChangeListView(ListAPIView[PositionChange]):
     """What became of the positions of an account, newest first."""
 
+    permission_classes = [MayReadAccounts]
+
     serializer_class = PositionChangeSerializer
 
     def get_queryset(self) -> Any:
         if not self.kwargs:
             return PositionChange.objects.none()
-        account = account_of(self.request, self.kwargs["slug"])
+        account = account_for(self.request, self.kwargs["slug"], Action.READ)
         return PositionChange.objects.of(account)
 
 

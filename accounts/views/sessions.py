@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 from accounts import audit, log_ins
 from accounts.authentication import principal_of
 from accounts.models import Session, TokenFamily
+from accounts.permissions import IsPrincipal
 from accounts.principals import Principal
 from accounts.serializers.log_ins import LogInSerializer, NothingSerializer
 
@@ -87,6 +88,8 @@ def end_other_log_ins(request: HttpRequest) -> HttpResponse:
 class LogInListView(APIView):
     """The log-ins of the caller that still stand; a key has none."""
 
+    permission_classes = [IsPrincipal]
+
     @extend_schema(responses=LogInSerializer(many=True))
     def get(self, request: Request) -> Response:
         principal = request.auth
@@ -96,6 +99,8 @@ class LogInListView(APIView):
 
 class LogInView(APIView):
     """One log-in of the caller."""
+
+    permission_classes = [IsPrincipal]
 
     @extend_schema(request=None, responses={204: NothingSerializer})
     def delete(self, request: Request, public_id: str) -> Response:

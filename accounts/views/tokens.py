@@ -15,6 +15,7 @@ from accounts import audit, credentials, log_ins, second_factor, tickets, tokens
 from accounts.authentication import client_address, origin_of
 from accounts.forms import LogInForm
 from accounts.models import User
+from accounts.permissions import IsPrincipal
 from accounts.principals import Principal
 from accounts.serializers.log_ins import (
     CodeSerializer,
@@ -157,6 +158,8 @@ def answer_with(pair: tokens.Pair) -> Response:
 class StepUpView(APIView):
     """A code, so that what is dangerous may be done for the next five minutes."""
 
+    permission_classes = [IsPrincipal]
+
     @extend_schema(request=CodeSerializer, responses={204: NothingSerializer})
     def post(self, request: Request) -> Response:
         asked = CodeSerializer(data=request.data)
@@ -181,6 +184,8 @@ class StepUpView(APIView):
 
 class TicketView(APIView):
     """A ticket for one socket, within 30 seconds, from this address."""
+
+    permission_classes = [IsPrincipal]
 
     @extend_schema(request=TicketRequestSerializer, responses={201: TicketSerializer})
     def post(self, request: Request) -> Response:

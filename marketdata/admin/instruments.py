@@ -21,6 +21,7 @@ from marketdata.models import (
     QuarantinedListing,
 )
 from tradingsite.auditing import AuditedAdmin, tell
+from tradingsite.paging import BoundedPaginator
 
 
 class TermsInline(TabularInline):  # type: ignore[misc]  # unfold has no types
@@ -53,6 +54,7 @@ class InstrumentAdmin(AuditedAdmin, ModelAdmin):  # type: ignore[misc]  # unfold
     readonly_fields = ["has_derivatives", "updated_at"]
     # Real lists have a hundred thousand rows: nobody needs their number.
     show_full_result_count = False
+    paginator = BoundedPaginator
 
 
 @admin.register(LotSize)

@@ -4,6 +4,7 @@ from django.contrib import admin
 from unfold.admin import ModelAdmin
 
 from marketdata.models import Label
+from tradingsite.paging import BoundedPaginator
 
 
 @admin.register(Label)
@@ -16,3 +17,5 @@ class LabelAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     raw_id_fields = ["instrument", "user"]
     search_fields = ["instrument__symbol", "user__username"]
     readonly_fields = ["created_at", "updated_at"]
+    paginator = BoundedPaginator
+    show_full_result_count = False

@@ -5,9 +5,15 @@ from typing import Any
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from tradingsite.paging import BoundedPaginator
+
 
 class LookOnly(ModelAdmin):  # type: ignore[misc]  # unfold has no types
-    """Shows what only our own processes write."""
+    """Shows what only our own processes write, and much of it."""
+
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    list_per_page = 50
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -15,6 +15,8 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
 
+from tradingsite.access import open_to
+
 # Twelve digits of seconds reach past the year 30000; milliseconds have thirteen.
 _INTEGER = re.compile(r"-?[0-9]{1,12}")
 
@@ -74,7 +76,7 @@ def endpoint(view: UdfView) -> UdfView:
         response["Cache-Control"] = "no-store"
         return response
 
-    return door
+    return open_to(_SCOPE)(door)
 
 
 def _answered(view: UdfView, request: HttpRequest) -> HttpResponse:

@@ -42,13 +42,14 @@ def test_a_member_sees_the_accounts_of_the_desk_and_no_others(
     assert [row["account_id"] for row in answer.json()["results"]] == [account.slug]
 
 
-def test_a_key_for_market_data_sees_no_accounts(
+def test_a_key_for_market_data_asks_for_no_accounts(
     client: Client, alice: User, account: TradingAccount
 ):
     Membership.objects.create(user=alice, desk=account.desk, role="viewer")
     key = make_key(alice, scopes=[Scope.READ_MARKET])
     answer = client.get(reverse("accounts:account-list"), headers=bearer(key.text))
-    assert answer.json()["results"] == []
+    assert answer.status_code == 403
+    assert answer.json()["code"] == "permission_denied"
 
 
 def test_a_list_of_many_accounts_takes_the_same_queries(

@@ -2,6 +2,7 @@
 
 import pytest
 from django.test import RequestFactory
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory, force_authenticate
@@ -16,6 +17,8 @@ from tests.accounts.builders import make_key, request_with
 
 class WhoAmI(APIView):
     """Answers with the subject, as the default doors see it."""
+
+    permission_classes = [IsAuthenticated]
 
     def get(self, request: Request) -> Response:
         assert isinstance(request.user, User)

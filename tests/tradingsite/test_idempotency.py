@@ -14,6 +14,7 @@ from django.test import Client, RequestFactory
 from django.urls import path
 from rest_framework import serializers
 from rest_framework.authentication import BasicAuthentication
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.test import APIClient
@@ -23,6 +24,7 @@ from accounts.models import User
 from tests.tradingsite.children.effects import execute, rows
 from tests.tradingsite.children.fixtures import effect_tables  # noqa: F401
 from tradingsite import claims, outbox
+from tradingsite.access import EVERYBODY, open_to
 from tradingsite.idempotency import (
     HEADER,
     idempotent,
@@ -38,6 +40,7 @@ class CountedOrders(APIView):
     """Writes one effect per call: what must not happen twice."""
 
     authentication_classes = [BasicAuthentication]
+    permission_classes = [IsAuthenticated]
 
     @idempotent
     def post(self, request: Request, desk: str = "asha"):
@@ -82,7 +85,7 @@ urlpatterns = [
     path("errands", Errands.as_view(), name="errands"),
     path("orders", CountedOrders.as_view(), name="orders"),
     path("desks/<slug:desk>/orders", CountedOrders.as_view(), name="desk-orders"),
-    path("plain", plain, name="plain"),
+    path("plain", open_to(EVERYBODY)(plain), name="plain"),
 ]
 pytestmark = [
     pytest.mark.django_db(transaction=True),

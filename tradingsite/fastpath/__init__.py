@@ -7,6 +7,9 @@ memory until ``ADMITTED_S`` after it set out, with the headers it came back with
 key or a session that is revoked, a user who may not log in any more, a database that
 is gone are felt within that time, each as the view says it.
 
+Who is limited is counted beforehand: the long way takes a lease of further requests
+from the shared count, and the short way goes no further than the lease.
+
 What is answered is no older than ``LOOK_S``: so long ago at most PostgreSQL was asked
 what changed. In any doubt (no plain question, an error to tell, nothing at hand in
 time, a failure, no room) the request goes the long way.
@@ -40,6 +43,7 @@ from tradingsite.fastpath.admission import Admission, Look, Watched, look_of
 from tradingsite.limits import ID_HEADER, Application, Receive, Scope, Send, State
 from tradingsite.middleware import EXACT, SANE_ID, TOLD, log_answer
 from tradingsite.middleware import logger as requests_logger
+from tradingsite.ratelimit import LEASE, Lease
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +92,7 @@ class FastPath:
         if admission is not None and admission.admits(began):
             text = scope["query_string"]
             body = self.known(text, began) or await self.worked_out(text, began)
-            if body is not None:
+            if body is not None and admission.lease.use():
                 await self.answer(send, admission, body, offered, began)
                 return
         await self.go_the_long_way(scope, receive, send, look)
@@ -100,13 +104,14 @@ class FastPath:
         watched = Watched(send)
         scope[EXACT] = True
         since = time.monotonic()
+        lease = scope[LEASE] = self.next_lease(look)
         try:
             await self.application(scope, receive, watched.send)
         finally:
             if watched.is_admitted:
-                admission = watched.admission(since, scope.get(TOLD, {}))
-                self._admissions.put(look, admission, ADMISSION_SIZE)
-            else:
+                admission = watched.admission(since, scope.get(TOLD, {}), lease)
+                self.admit(look, admission)
+            elif not watched.is_refused_by_rate:
                 self._admissions.drop(look)
 
     def at_once(self, scope: Scope) -> tuple[bytes, bytes] | None:
@@ -119,11 +124,22 @@ class FastPath:
         if admission is None or not admission.is_fresh(began):
             return None
         body = self.known(scope["query_string"], began)
-        if body is None:
+        if body is None or not admission.lease.use():
             return None
         chosen = self.chosen_id(offered)
         self.note(chosen, admission, began)
-        return HEAD % (admission.head, len(body), ID_HEADER, chosen), body
+        lines = admission.head + admission.lease.lines(began)
+        return HEAD % (lines, len(body), ID_HEADER, chosen), body
+
+    def next_lease(self, look: Look) -> Lease:
+        known = self._admissions.get(look)
+        return Lease() if known is None else known.lease.next()
+
+    def admit(self, look: Look, admission: Admission) -> None:
+        """Let requests of this look pass, with what was left to those before."""
+        known = self._admissions.get(look)
+        admission.lease.join(known.lease if known else None)
+        self._admissions.put(look, admission, ADMISSION_SIZE)
 
     async def answer(
         self,
@@ -137,6 +153,7 @@ class FastPath:
         chosen = self.chosen_id(offered)
         headers = [
             *admission.headers,
+            *admission.lease.headers(began),
             (b"content-length", b"%d" % len(body)),
             (ID_HEADER, chosen),
         ]

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tradingsite.limits import ID_HEADER, Message, Scope, Send
+from tradingsite.ratelimit import Lease
 
 # With the age of a look in mind: what is revoked or changed is felt within a second.
 ADMITTED_S = 0.9
@@ -16,7 +17,10 @@ NAMED_HEADERS = {
     b"vary",
     b"x-content-type-options",
     b"strict-transport-security",
+    b"access-control-allow-origin",
+    b"access-control-expose-headers",
 }
+REFUSED_BY_RATE = 429
 
 Headers = list[tuple[bytes, bytes]]
 Look = tuple[Any, ...]
@@ -30,6 +34,8 @@ class Admission:
     headers: Headers
     # Who asked, for the log.
     told: dict[str, Any]
+    # How many may pass before somebody must be counted again.
+    lease: Lease
     # One of them is on the long way again, in good time for the others.
     is_renewing: bool = False
     # The headers once more, as lines.
@@ -73,10 +79,15 @@ class Watched:
         is_setting = any(name.lower() == b"set-cookie" for name, _ in self._headers)
         return self._status == 200 and not is_setting
 
-    def admission(self, since: float, told: dict[str, Any]) -> Admission:
+    @property
+    def is_refused_by_rate(self) -> bool:
+        """Tell whether it was one too many: that says nothing of who may pass."""
+        return self._status == REFUSED_BY_RATE
+
+    def admission(self, since: float, told: dict[str, Any], lease: Lease) -> Admission:
         headers = [(name.lower(), value) for name, value in self._headers]
         named = [pair for pair in headers if pair[0] in NAMED_HEADERS]
-        return Admission(since, named, told)
+        return Admission(since, named, told, lease)
 
 
 def look_of(scope: Scope) -> tuple[Look, bytes]:

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Model
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import reverse
 
 # Subject → table → its symbol (names of Material Symbols).
@@ -60,6 +61,14 @@ MENU = {
         "django_celery_beat.CrontabSchedule": "calendar_month",
     },
 }
+
+
+def no_inline_colors(request: HttpRequest) -> dict[str, dict[str, str]]:
+    return {}
+
+
+def style_sheet(request: HttpRequest) -> str:
+    return static("tradingsite/admin.css")
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:

@@ -11,16 +11,19 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from accounts.authentication import principal_of
 from tradingsite import limits, metrics, readiness
+from tradingsite.access import EVERYBODY, open_to
 from tradingsite.problems import BEARER, problem
 from tradingsite.readiness import Status
 
 
+@open_to(EVERYBODY)
 @require_safe
 async def live(request: HttpRequest) -> HttpResponse:
     """Answer that this process runs; nothing else is asked."""
     return JsonResponse({"status": "ok"}, headers={"Cache-Control": "no-store"})
 
 
+@open_to(EVERYBODY)
 @require_safe
 async def ready(request: HttpRequest) -> HttpResponse:
     """Answer how each part is; 503 only when nothing can be served."""
@@ -40,6 +43,7 @@ def is_draining(request: HttpRequest) -> bool:
     return isinstance(state, limits.State) and state.is_draining
 
 
+@open_to("staff, or the token")
 @never_cache
 @require_safe
 def show_metrics(request: HttpRequest) -> HttpResponse:

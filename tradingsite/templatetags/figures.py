@@ -90,6 +90,7 @@ def until_minute(value: datetime | None) -> str:
     return "24:00" if written == "00:00" else written
 
 
+@register.filter
 def on_day(value: datetime | None) -> str:
     """Write the date as the desk's clock shows it: 27 Nov 2026."""
     if value is None:

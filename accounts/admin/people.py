@@ -5,7 +5,7 @@ pages: every list goes through ``for_subject``.
 """
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
@@ -15,7 +15,6 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import Count, ForeignKey, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -42,12 +41,7 @@ POWERS = ["is_staff", "is_superuser", "groups"]
 
 
 @admin.register(User)
-class UserAdmin(
-    AuditedAdmin,
-    FreshSecondFactorMixin,
-    DjangoUserAdmin,
-    ModelAdmin,  # type: ignore[misc, type-arg]
-):
+class UserAdmin(AuditedAdmin, FreshSecondFactorMixin, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     """People; only a superuser hands out powers or touches another superuser."""
 
     form = UserChangeForm
@@ -93,8 +87,10 @@ class UserAdmin(
         request: HttpRequest,
         id: str,  # noqa: A002 - the name in the address
         form_url: str = "",
-    ) -> HttpResponseBase:
-        response = super().user_change_password(request, id, form_url)
+    ) -> HttpResponse:
+        response = cast(
+            HttpResponse, super().user_change_password(request, id, form_url)
+        )
         if response.status_code == HTTPStatus.FOUND and request.method == "POST":
             tell("user.password_changed", source=request, row=self._person(id))
         return response
@@ -117,12 +113,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(
-    AuditedAdmin,
-    FreshSecondFactorMixin,
-    DjangoGroupAdmin,
-    ModelAdmin,  # type: ignore[misc]
-):
+class GroupAdmin(AuditedAdmin, FreshSecondFactorMixin, DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
     """Sets of admin permissions; rights on accounts are memberships."""
 
 

@@ -34,6 +34,8 @@ OF_THE_ADMIN = ["nobody", "viewer", "key:admin", "staff", "superuser"]
 # What the parameters of addresses are filled with; the first of each is there.
 SAMPLES = {
     "symbol": "NSE:ACME",
+    "account": "north-1",
+    "public_id": "nobodys0",
     "name": "NSE:ACME",
     "username": "carol",
     "pk": "1",
@@ -157,7 +159,8 @@ class House:
 
     def received(self, door: Door, caller: str) -> str:
         """Return how ``caller`` is received at ``door``; nothing it does stays."""
-        client, headers = Client(), {}
+        # What wants a key of the command would else refuse everybody for lacking it.
+        client, headers = Client(), {"Idempotency-Key": f"walk-{caller}"}
         if caller in self.sessions:
             client.cookies["sessionid"] = self.sessions[caller]
         if caller in self.keys:

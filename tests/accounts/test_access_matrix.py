@@ -24,7 +24,10 @@ PARTS: dict[str, Callable[[Door], bool]] = {
     "pages": lambda door: True,
 }
 # Safe without a token: they change nothing of whom they let in, or know no cookie.
-WITHOUT_TOKEN = {"POST /csp-report"}
+WITHOUT_TOKEN = {
+    "POST /csp-report",
+    *(f"POST /api/v1/auth/{name}" for name in ("token", "refresh", "revoke")),
+}
 
 
 def part_of(door: Door) -> str:

@@ -92,7 +92,7 @@ def account_for(request: Request, slug: str, action: Action) -> TradingAccount:
     if account is None:
         raise Http404
     may = TradingAccount.objects.for_subject(principal, action)
-    if not may.filter(pk=account.pk).exists():
+    if action is not Action.READ and not may.filter(pk=account.pk).exists():
         _refuse(request, action, target=f"TradingAccount {account.pk}", account=account)
     return account
 

@@ -158,6 +158,11 @@ def test_a_forged_form_moves_no_account_to_a_foreign_desk(
         "is_paper": "on",
         "memberships-TOTAL_FORMS": 0,
         "memberships-INITIAL_FORMS": 0,
+        **{
+            f"{rows}-{count}_FORMS": 0
+            for rows in ("positions", "holdings", "balances", "sync")
+            for count in ("TOTAL", "INITIAL")
+        },
     }
     client.post(url("tradingaccount", "change", mine.pk), form)
     mine.refresh_from_db()

@@ -106,6 +106,10 @@ def test_members_of_an_account_are_told_in_its_chain(client: Client, boss: User)
         "broker_client_id": account.broker_client_id,
         "status": "active",
         "is_paper": "on",
+        **inline("positions"),
+        **inline("holdings"),
+        **inline("balances"),
+        **inline("sync"),
     }
     change = page("accounts_tradingaccount_change", account.pk)
     first = {"memberships-0-user": alice.pk, "memberships-0-role": "trader"}

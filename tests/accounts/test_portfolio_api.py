@@ -74,7 +74,7 @@ def test_strangers_others_and_other_keys_find_nothing(
     assert caller.get(name, "no-such").json()["code"] == "not_found"
     assert caller.get(name).status_code == 200
     market = Caller(client, alice, scopes=[Scope.READ_MARKET])
-    assert market.get(name).status_code == 404
+    assert market.get(name).status_code == 403
     narrow = Caller(client, alice, all_accounts=False)
     assert narrow.get(name).status_code == 404
 
@@ -178,7 +178,7 @@ def test_reads_take_few_queries_whatever_is_held(
         with CaptureQueriesContext(connection) as queries:
             trader.get("account-positions")
         counts.append(len(queries))
-    assert counts == [6, 6]
+    assert counts == [7, 7]
 
 
 def remember(account: TradingAccount, at: str, quantity: int) -> None:
@@ -367,7 +367,7 @@ def test_a_key_in_use_is_refused_while_its_first_request_is_at_work(
 
 @pytest.mark.parametrize(
     ("role", "status"),
-    [("viewer", 404), ("trader", 200), ("risk", 200), ("back_office", 200)],
+    [("viewer", 403), ("trader", 200), ("risk", 200), ("back_office", 200)],
 )
 def test_who_may_sync(
     client: Client,

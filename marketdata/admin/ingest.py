@@ -56,6 +56,8 @@ class SessionGapAdmin(LookOnly):
     list_filter = ["status", "reason", "day"]
     list_select_related = ["instrument"]
     search_fields = ["instrument__symbol"]
+    # By its own columns: by those of the instrument no index has them in order.
+    ordering = ["-day", "-id"]
 
 
 @admin.register(SubscriptionSession)

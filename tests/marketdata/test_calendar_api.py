@@ -236,7 +236,7 @@ def test_a_key_needs_the_scope_of_the_market(client: Client, loaded: None):
 def test_a_status_takes_few_queries(
     asha: Client, loaded: None, django_assert_num_queries: DjangoAssertNumQueries
 ):
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(10):
         asha.get(STATUS, {"check_date": "2026-11-27"})
 
 

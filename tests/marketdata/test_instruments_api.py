@@ -205,9 +205,9 @@ def test_strikes_are_those_that_are_listed(asha: Client, market: None):
 def test_a_list_of_many_takes_the_same_queries(
     asha: Client, market: None, django_assert_num_queries: DjangoAssertNumQueries
 ):
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(6):
         asha.get(LIST, {"limit": "1"})
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(6):
         asha.get(LIST, {"limit": "1000"})
 
 

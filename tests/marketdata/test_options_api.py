@@ -245,7 +245,7 @@ def test_the_chain_takes_few_queries(
     chain: None,
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ):
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(14):
         answer(asha, "chain")
 
 

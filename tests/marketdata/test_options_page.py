@@ -9,6 +9,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.asserts import assertContains, assertNotContains, assertRedirects
 
+from accounts.models import User
 from marketdata.models import Instrument
 from tests.marketdata.builders import ist, make_instrument
 from tests.marketdata.chains import (
@@ -148,6 +149,7 @@ def test_the_chain_tells_how_fresh_it_is(
     badge: str,
 ):
     monkeypatch.setattr(timezone, "now", lambda: ist(now))
+    asha.force_login(User.objects.get(username="asha"))
     part = asha.get("/_options/sight", {"symbol": "NSE:NIFTY"})
 
     assertContains(part, badge)
@@ -198,5 +200,5 @@ def test_the_queries_of_the_page_are_counted(
 ):
     # Session, user; instrument; expiries, rules; underlyings; newest, options, spot;
     # then when it ends: a contract, and its calendar's exchange, hours, holidays.
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(15):
         asha.get("/options/NSE:NIFTY")

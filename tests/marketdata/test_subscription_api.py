@@ -185,7 +185,7 @@ def test_who_wants_what_is_counted(
     begin(asha)
     begin(asha, tokens=[256, 512])
 
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(6):
         rows = asha.get("/api/v1/subscriptions").json()["results"]
 
     counted = {row["symbol"]: row["wanted_by"] for row in rows}

@@ -314,7 +314,7 @@ def test_an_answer_takes_two_queries_besides_the_log_in(
     }
 
     # Session, user, instrument with its exchange, bars.
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(6):
         asha.get("/udf/history", query)
 
 

@@ -247,5 +247,5 @@ def test_marks_take_few_queries(
         make_holiday(acme.exchange, day)
 
     # Session, user, instrument; thrice the calendar's three; one or two per source.
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(18):
         on_scale(asha)

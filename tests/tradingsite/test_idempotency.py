@@ -69,6 +69,7 @@ class Errands(APIView):
     """Goes outside, so it must not be in a transaction; counts how often it went."""
 
     authentication_classes = [BasicAuthentication]
+    permission_classes = [IsAuthenticated]
 
     @idempotent_outside_transaction
     def post(self, request: Request):

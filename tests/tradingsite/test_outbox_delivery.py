@@ -77,10 +77,20 @@ def test_a_message_in_hand_when_the_deliverer_is_killed_is_delivered_by_the_next
 def deliver_twice_over(shards: list[str]):
     """Return (shard, number, pid) of 200 messages as two processes delivered them."""
     with deliverer(), deliverer():
+        # Else the first to be there may have delivered all before the other comes.
+        wait_until(lambda: listening() == 2)
         for number in range(200):
             send(number, shard=shards[number % len(shards)])
         wait_until(lambda: not OutboxMessage.objects.waiting().exists(), 60)
     return delivered()
+
+
+def listening():
+    (count,) = rows(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE query LIKE 'LISTEN outbox%%' AND datname = current_database()"
+    )[0]
+    return count
 
 
 def out_of_order(deliveries: list[Row]):
@@ -111,8 +121,7 @@ def test_control_without_a_shard_two_deliverers_change_the_order():
 
 def test_a_notice_wakes_the_deliverer_without_polling():
     with running("-m", "tests.tradingsite.children.deliver_on_notice"):
-        listening = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN outbox%%'"
-        wait_until(lambda: rows(listening + " AND datname = current_database()"))
+        wait_until(listening)
         send(1)
         wait_until(delivered, 20)
 

@@ -27,7 +27,7 @@ test: setup-dev ## all tests, with the browser, with killed servers and on Times
 lint: setup-dev ## style, types, floors, templates, migrations, deployment checks
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
-	.venv/bin/mypy $(PACKAGES) tests bench
+	.venv/bin/mypy $(PACKAGES) tests bench clients
 	.venv/bin/lint-imports
 	.venv/bin/djlint --quiet --check templates
 	.venv/bin/djlint --quiet --lint templates

@@ -1,5 +1,6 @@
 """The servers a bench runs on: its own, or a corner of those the environment names."""
 
+import base64
 import contextlib
 import os
 import tempfile
@@ -15,6 +16,9 @@ from psycopg import sql
 from bench import children
 from bench.children import ROOT
 from tradingsite.embedded import Servers
+
+# Seals what the bench keeps for a moment; the same in every process of a run.
+MASTER_KEY = base64.urlsafe_b64encode(os.urandom(32)).decode()
 
 CONNECT_TIMEOUT_S = 10
 
@@ -41,6 +45,7 @@ class Ground:
             "TICK_SHARDS": "1",
             "TICK_STREAM": f"{self.prefix}:ticks",
             "TICKER_URL": "",
+            "TRADINGSITE_MASTER_KEYS": MASTER_KEY,
             "LOG_LEVEL": "WARNING",
             "PYTHONPATH": str(ROOT),
             **more,

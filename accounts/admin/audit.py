@@ -30,8 +30,9 @@ class AuditEntryAdmin(LookOnly):
         "address",
     ]
     list_filter = ["outcome"]
-    search_fields = ["=on_behalf_of", "=request_id", "=target"]
-    search_help_text = "A person, a request id or a target, each as a whole."
+    # Not "=": that compares in capitals, which no index knows.
+    search_fields = ["on_behalf_of__exact", "request_id__exact", "target__exact"]
+    search_help_text = 'A person, a request id or a target as a whole: "User 7 (asha)".'
     exclude = ["hash", "account"]
     readonly_fields = ["shown_hash"]
     paginator = BoundedPaginator

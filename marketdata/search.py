@@ -109,18 +109,20 @@ def _held(words: list[str]) -> Q:
 
 
 def _nearest(word: str) -> str:
-    """Return the name of an index or stock that ``word`` comes close to, or itself."""
+    """Return the name of an index or stock, or a word of it, that ``word`` is close to.
+
+    Itself when there is none: a word of a long name stands for that word alone, since
+    many names have it.
+    """
     if len(word) < _SHORTEST_WORD or _NO_NAME.fullmatch(word) or not _has_trigrams():
         return word
     plain = Instrument.objects.active().filter(kind__in=["index", "stock"])
     if plain.filter(_held([word])).exists() or _was_listed(word):
         return word
     # Trigrams find what is close; letter by letter it is seen what is closest.
-    nearest = max(_close(word, plain), key=partial(_likeness, word), default=None)
-    if nearest is None or _likeness(word, nearest) < LIKE_ENOUGH:
-        return word
-    meant = canonical(nearest.symbol)
-    return meant if meant in INDEX_SYMBOLS else nearest.symbol
+    texts = [text for one in _close(word, plain) for text in _names(one)]
+    nearest = max(texts, key=partial(_likeness, word), default=word)
+    return nearest if _likeness(word, nearest) >= LIKE_ENOUGH else word
 
 
 def _close(word: str, among: QuerySet[Instrument]) -> list[Instrument]:
@@ -146,9 +148,15 @@ def _close(word: str, among: QuerySet[Instrument]) -> list[Instrument]:
         return list(ranked_close[:MOST_CLOSE])
 
 
-def _likeness(word: str, one: Instrument) -> float:
-    said = {one.symbol, canonical(one.symbol), *one.name.upper().split()}
-    return max(SequenceMatcher(None, word, text).ratio() for text in said)
+def _names(one: Instrument) -> list[str]:
+    """Return what ``one`` is called, whole names first."""
+    index = canonical(one.symbol)
+    whole = [index, one.symbol] if index in INDEX_SYMBOLS else [one.symbol]
+    return [*whole, *one.name.upper().split()]
+
+
+def _likeness(word: str, text: str) -> float:
+    return SequenceMatcher(None, word, text).ratio()
 
 
 def _was_listed(symbol: str) -> bool:

@@ -56,6 +56,10 @@ def accounts_part(request: HttpRequest) -> HttpResponse:
 def account_page(request: HttpRequest, slug: str) -> HttpResponse:
     account, question = _account(request, slug), question_in(request.GET)
     context = _body(account, question) | _sync_context(request, account)
+    readers = TradingAccount.objects.for_subject(
+        principal_of(request), Action.READ_AUDIT
+    )
+    context["may_read_audit"] = readers.filter(pk=account.pk).exists()
     status = HTTPStatus.BAD_REQUEST if question.mistakes else HTTPStatus.OK
     return render(request, "accounts/account.html", context, status=status)
 

@@ -7,7 +7,7 @@ from celery import shared_task
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import hours, portfolio, syncing
+from accounts import break_glass, hours, portfolio, syncing
 from accounts.audit import anchors, refusals
 from accounts.brokers import BrokerError
 from accounts.models import TradingAccount
@@ -74,3 +74,10 @@ def anchor_audit(due_at: datetime.datetime) -> None:
 def summarize_refusals(due_at: datetime.datetime) -> None:
     """Write how often somebody was refused beyond what was written one by one."""
     refusals.summarize(due_at)
+
+
+@shared_task(bind=True)
+@once_per_due_time
+def seal_break_glass(due_at: datetime.datetime) -> None:
+    """Seal the account for emergencies when its hour is over."""
+    break_glass.seal(now=due_at, is_due_only=True)

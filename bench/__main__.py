@@ -14,6 +14,7 @@ from bench.options import contest as options_contest
 from bench.pages import contest as pages
 from bench.report import Figure
 from bench.rollups import contest as rollups
+from bench.streams import contest as streams
 
 CONTESTS = {
     "authentication": authentication.run,
@@ -22,6 +23,7 @@ CONTESTS = {
     "history": history.run,
     "rollups": rollups.run,
     "pages": pages.run,
+    "streams": streams.run,
 }
 
 

@@ -1,7 +1,7 @@
 """The market of a bench, written through the product's own models.
 
-``python -m bench.market plain|option|history`` replaces the instruments; the last
-also makes a user, and reports the API key with which history is asked for.
+``python -m bench.market plain|option|history|streams`` replaces the instruments; the
+last two also make a user, and report the API key with which they are asked for.
 """
 
 import datetime
@@ -94,13 +94,14 @@ def make_key() -> str:
 def main(shape: str) -> None:
     Instrument.objects.filter(underlying__isnull=False).delete()
     Instrument.objects.all().delete()
-    if shape == "plain":
+    if shape in {"plain", "streams"}:
         write_stocks((one.symbol, one.token) for one in ticks.plain(1).contracts)
     elif shape == "option":
         write_chain(ticks.options(1).contracts)
     else:
         names = data.symbols()
         write_stocks((name, 1 + number) for number, name in enumerate(names))
+    if shape in {"history", "streams"}:
         children.tell(api_key=make_key())
 
 

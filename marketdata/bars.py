@@ -17,7 +17,7 @@ is unknown, and counting begins at that tick. A counter that stands lower than a
 the beginning of the bar began anew inside it, and all it shows is the bar's.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from marketdata.sessions import TradingDay
@@ -241,6 +241,11 @@ class BarBuilder:
     @property
     def pending(self) -> int:
         return len(self._changed) + len(self._late)
+
+    @property
+    def changed(self) -> Sequence[Bar]:
+        """Return what the next drain will hand over; to look at, not to keep."""
+        return self._changed
 
     def is_open(self, bar: Bar) -> bool:
         """Tell whether ``bar`` still grows; of what is closed, `close` told."""

@@ -7,7 +7,7 @@ there is none.
 
 import logging
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -22,9 +22,12 @@ from marketdata.depth import Book
 from marketdata.models import Instrument, MinuteBar
 from marketdata.ticker import TickerError, ticker
 from tradingsite import redis as ground
+from tradingsite.streaming.publishing import channel_of, payload_of
 
 logger = logging.getLogger(__name__)
 
+# The stream that tells of prices as they move, by instrument id.
+TOPIC = "quotes"
 # A price older than this is history, not a quote.
 KEPT_S = 24 * 3600
 # A price that nobody confirmed for so long may have moved.
@@ -92,18 +95,13 @@ def keys() -> Keys:
 
 
 def remember(bars: Iterable[Bar], *, closed: Iterable[Bar] = ()) -> None:
-    """Keep the last prices and books of ``bars`` and tell which bars closed.
+    """Keep the last prices and books of ``bars``, tell them, and which bars closed.
 
     Best effort. A bar that an older tick corrected does not hide a newer price: the
     hashes are written by the one owner of the instrument, newest bar only.
     """
     bars = list(bars)
-    prices = {
-        str(bar.instrument_id): _encode(
-            Quote(bar.close, bar.last_at, bar.last_volume, bar.open_interest)
-        )
-        for bar in bars
-    }
+    prices = _prices_of(bars)
     over = [(bar.instrument_id, bar.opened_at) for bar in closed]
     if not prices and not over:
         return
@@ -112,6 +110,7 @@ def remember(bars: Iterable[Bar], *, closed: Iterable[Bar] = ()) -> None:
     if prices:
         pipeline.hset(names.prices, mapping=dict(prices.items()))
         pipeline.expire(names.prices, KEPT_S)
+        pipeline.publish(channel_of(TOPIC), _told(prices))
     if books := dict(_books_of(bars)):
         pipeline.hset(names.books, mapping=dict(books.items()))
         pipeline.expire(names.books, KEPT_S)
@@ -121,6 +120,30 @@ def remember(bars: Iterable[Bar], *, closed: Iterable[Bar] = ()) -> None:
         pipeline.execute()
     except RedisError as error:
         logger.debug("Quotes were not kept: %s", error)
+
+
+def tell(bars: Iterable[Bar]) -> None:
+    """Tell the last prices of ``bars`` to who listens now; nothing is kept."""
+    prices = _prices_of(bars)
+    if not prices:
+        return
+    try:
+        ground.client().publish(channel_of(TOPIC), _told(prices))
+    except RedisError as error:
+        logger.debug("Quotes were not told: %s", error)
+
+
+def _prices_of(bars: Iterable[Bar]) -> dict[str, bytes]:
+    return {
+        str(bar.instrument_id): _encode(
+            Quote(bar.close, bar.last_at, bar.last_volume, bar.open_interest)
+        )
+        for bar in bars
+    }
+
+
+def _told(prices: Mapping[str, bytes]) -> bytes:
+    return payload_of({key: msgspec.Raw(price) for key, price in prices.items()})
 
 
 def _books_of(bars: Iterable[Bar]) -> Iterator[tuple[str, bytes]]:

@@ -13,9 +13,11 @@ django.setup()
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 from django.core.asgi import get_asgi_application  # noqa: E402
 
+from marketdata import routing as marketdata_routing  # noqa: E402
 from tradingsite.fastpath import FastPath  # noqa: E402
 from tradingsite.lifespan import Lifespan  # noqa: E402
 from tradingsite.limits import Limits, State  # noqa: E402
+from tradingsite.streaming.sockets import Sockets, desk  # noqa: E402
 
 
 def make_application() -> ProtocolTypeRouter:
@@ -23,7 +25,11 @@ def make_application() -> ProtocolTypeRouter:
     state = State()
     http = FastPath(Limits(get_asgi_application(), state), state)
     return ProtocolTypeRouter(
-        {"http": http, "lifespan": Lifespan(state, hatch=http.at_once)}
+        {
+            "http": http,
+            "websocket": Sockets([*marketdata_routing.sockets, desk()], state),
+            "lifespan": Lifespan(state, hatch=http.at_once),
+        }
     )
 
 

@@ -2,7 +2,8 @@
 
 On SIGTERM the application first says "draining" in ``/health/ready`` and goes on
 answering for ``DRAIN_S`` seconds, so that a balancer notices; only then is the
-signal passed to the server, which stops.
+signal passed to the server, which stops. Open sockets are closed before that, with
+a code and a hint when to come back, a few at a time.
 """
 
 import asyncio
@@ -20,6 +21,11 @@ from tradingsite.limits import Message, Receive, Scope, Send, State
 from tradingsite.protocol import HATCH, Hatch
 
 logger = logging.getLogger(__name__)
+
+# Clients are told to come back spread over so long.
+RETURN_WITHIN_S = 2.0
+# What a closing handshake takes.
+GOODBYE_S = 0.2
 
 Handler = Callable[[int, FrameType | None], Any]
 
@@ -43,6 +49,7 @@ class Lifespan:
                     scope["state"][HATCH] = self.hatch
                 await send({"type": "lifespan.startup.complete"})
             else:
+                await self.state.hub.stop()
                 await redis.close_async()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
@@ -57,14 +64,21 @@ class Lifespan:
         loop = asyncio.get_running_loop()
 
         def drain(number: int, frame: FrameType | None) -> None:
-            if self.state.is_draining or not settings.DRAIN_S:
-                self.state.is_draining = True
+            is_first = not self.state.is_draining
+            self.state.is_draining = True
+            if not is_first or not (settings.DRAIN_S or self.state.hub.senders):
                 servers_own(number, frame)
                 return
-            self.state.is_draining = True
             logger.info("Draining for %d s.", settings.DRAIN_S)
             loop.call_soon_threadsafe(
-                loop.call_later, settings.DRAIN_S, servers_own, number, None
+                self.state.hub.begin, self.drain(servers_own, number)
             )
 
         signal.signal(signal.SIGTERM, drain)
+
+    async def drain(self, servers_own: Handler, number: int) -> None:
+        """Send the sockets away, wait until a balancer has noticed, then stop."""
+        hub = self.state.hub
+        await hub.drain(spread_s=RETURN_WITHIN_S)
+        await asyncio.sleep(settings.DRAIN_S or GOODBYE_S)
+        servers_own(number, None)

@@ -13,13 +13,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
 
 from tradingsite import deadline, logs, metrics, problems
 from tradingsite.middleware import CORRELATION_HEADER, chosen_id
+from tradingsite.streaming.hub import Hub
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class State:
 
     running: int = 0
     is_draining: bool = False
+    hub: Hub = field(default_factory=Hub)
 
 
 class Exchange:

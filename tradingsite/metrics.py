@@ -69,6 +69,15 @@ class Metrics:
         self.requests_refused = self._counter(
             "requests_refused", "Requests answered 503 or 504 by a limit.", "limit"
         )
+        self.sockets = Gauge(
+            "tradingsite_sockets", "Open sockets.", registry=self.registry
+        )
+        self.sockets_closed = self._counter(
+            "sockets_closed", "Sockets that ended, by the code we closed with.", "code"
+        )
+        self.frames_superseded = self._counter(
+            "frames_superseded", "Frames a slow client got a newer one instead of."
+        )
         self.slow_queries = self._counter(
             "slow_queries", "SQL statements slower than SLOW_QUERY_MS."
         )

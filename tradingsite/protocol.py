@@ -13,11 +13,9 @@ Django is set up: it knows nothing of the product.
 from collections.abc import Callable
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+from tradingsite.streaming.handshakes import HandshakeProtocol
 
 HATCH = "tradingsite.hatch"
 
@@ -25,7 +23,7 @@ Hatch = Callable[[Any], tuple[bytes, bytes] | None]
 Headers = list[tuple[bytes, bytes]]
 
 
-class Protocol(HttpToolsProtocol):
+class Protocol(HandshakeProtocol):
     """Looks through the hatch before it starts the application."""
 
     _written_for: Headers | None = None

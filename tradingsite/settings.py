@@ -241,6 +241,10 @@ AUDIT = "accounts.audit.tell"
 AUDIT_SIGNING_KEY = environment.text("TRADINGSITE_AUDIT_SIGNING_KEY")
 # Public keys of before, whose anchors are still believed.
 AUDIT_PUBLIC_KEYS = environment.texts("TRADINGSITE_AUDIT_PUBLIC_KEYS")
+# The same for a socket, whose handshake or first frame shows the token; and who of
+# those that opened sockets may not have them any more.
+STREAM_PRINCIPAL_OF = "accounts.standing.opener_of"
+STREAM_FALLEN = "accounts.standing.fallen"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "desk"
 LOGOUT_REDIRECT_URL = "login"
@@ -310,6 +314,11 @@ SECURE_REDIRECT_EXEMPT = [r"^health/"]
 REQUEST_CONCURRENCY = environment.integer("REQUEST_CONCURRENCY", 64, least=1)
 # Seconds between "draining" in /health/ready and the end, for a balancer to notice.
 DRAIN_S = environment.integer("DRAIN_S", 0)
+# Of a socket: how many there may be, how much each may follow and say.
+SOCKETS_PER_ADDRESS = environment.integer("SOCKETS_PER_ADDRESS", 10, least=1)
+SOCKETS_PER_ACCOUNT = environment.integer("SOCKETS_PER_ACCOUNT", 10, least=1)
+SOCKET_SUBSCRIPTIONS = environment.integer("SOCKET_SUBSCRIPTIONS", 200, least=1)
+SOCKET_MESSAGES_A_SECOND = environment.integer("SOCKET_MESSAGES_A_SECOND", 20, least=1)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
 # --- how often one may ask, a minute -------------------------------------------
@@ -325,16 +334,36 @@ RATE_LIMIT_FAMILIES = [
     Family("market", ["/udf/", "/api/"]),
     # Served by themselves, or asked for by those who look after us.
     Family("free", ["/static/", "/health/", "/metrics", "/favicon.ico"]),
+    Family("sockets", ["/ws/"]),
     Family("pages", ["/"]),
 ]
 # A family that a plan does not name is not limited. "address" is what all who come
 # from one address get together.
 RATE_LIMIT_PLANS = {
-    "anonymous": {"reports": 60, "doors": 60, "money": 30, "market": 60, "pages": 120},
-    "free": {"doors": 60, "money": 60, "market": 300, "pages": 300},
-    "standard": {"doors": 120, "money": 300, "market": 3000, "pages": 1200},
+    "anonymous": {
+        "reports": 60,
+        "doors": 60,
+        "money": 30,
+        "market": 60,
+        "pages": 120,
+        "sockets": 60,
+    },
+    "free": {"doors": 60, "money": 60, "market": 300, "pages": 300, "sockets": 60},
+    "standard": {
+        "doors": 120,
+        "money": 300,
+        "market": 3000,
+        "pages": 1200,
+        "sockets": 120,
+    },
     "internal": {"money": 6000},
-    "address": {"doors": 600, "money": 3000, "market": 30_000, "pages": 6000},
+    "address": {
+        "doors": 600,
+        "money": 3000,
+        "market": 30_000,
+        "pages": 6000,
+        "sockets": 600,
+    },
 }
 RATE_LIMIT_ASKER = "accounts.plans.asker_of"
 
@@ -393,6 +422,8 @@ HEALTH_PARTS = [
     "marketdata.health.ticker",
     "marketdata.health.ingest",
 ]
+# What the one socket of a page can follow.
+STREAM_FEEDS = ["marketdata.consumers.QUOTES", "marketdata.consumers.LABELS"]
 UDF_MARKS = [
     "marketdata.marks.sources.labels",
     "marketdata.marks.sources.expiries",

@@ -15,12 +15,12 @@ from datetime import datetime, timedelta
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from accounts.addresses import neighbourhood
 from accounts.audit.canonical import moment
 from accounts.audit.chains import append
 from accounts.models import AuditEntry
 from accounts.models.audit import HOUSE
 from tradingsite import claims
+from tradingsite.addresses import neighbourhood
 
 WINDOW = timedelta(minutes=1)
 MOST_EACH = 10

@@ -8,8 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from accounts.addresses import client_address
 from accounts.principals import Principal
+from tradingsite.addresses import client_address
 
 # Where the answer to "who is asking" is remembered for the rest of a request.
 _REMEMBERED = "tradingsite.subject"

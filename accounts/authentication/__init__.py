@@ -6,7 +6,6 @@ process (``memory``); that it was revoked is felt within half a second. An unkno
 and a wrong secret take the same path, and nobody is told which of the two it was.
 """
 
-from accounts.addresses import client_address
 from accounts.authentication.asking import principal_of, subject_of
 from accounts.authentication.reading import (
     KeyInQuery,
@@ -15,6 +14,7 @@ from accounts.authentication.reading import (
 )
 from accounts.authentication.rest import BearerAuthentication, SessionAuthentication
 from accounts.principals import Principal
+from tradingsite.addresses import client_address
 
 __all__ = [
     "BearerAuthentication",

@@ -10,7 +10,6 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import audit, credentials, tokens
-from accounts.addresses import client_address
 from accounts.authentication import memory, proofs
 from accounts.authentication.memory import Proof
 from accounts.authentication.reading import (
@@ -22,6 +21,7 @@ from accounts.authentication.reading import (
 )
 from accounts.models import ApiKey, Ticket, User
 from accounts.principals import Principal
+from tradingsite.addresses import client_address
 from tradingsite.middleware import EXACT
 
 _REMEMBERED = "tradingsite.subject"

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest
 
-from accounts.addresses import client_address
+from tradingsite.addresses import client_address
 
 _SCHEME = "Bearer "
 _AGENT = 200

@@ -27,6 +27,7 @@ from marketdata.ingest.limits import patience
 from marketdata.ingest.shard import Shard
 from marketdata.ingest.store import Store
 from marketdata.ingest.streams import Entry, Streams
+from marketdata.ingest.telling import TELL_EVERY_S, Teller
 from tradingsite import claims
 from tradingsite import redis as ground
 
@@ -91,12 +92,14 @@ class Ingestor:
         self._after_flush = after_flush or announce
         self._directory = Directory()
         self._store = Store()
+        self._teller = Teller()
         self._streams = Streams(ground.blocking_client(self.pace.block_s))
         self._next_renewal = 0.0
         self._next_flush = 0.0
         self._next_refresh = 0.0
         self._wait_s = self.pace.first_wait_s
         self._is_warm = False
+        self._is_behind = False
 
     # --- the loop ---------------------------------------------------------------
     def run(self, *, until_caught_up: bool = False) -> None:
@@ -114,6 +117,8 @@ class Ingestor:
         try:
             self._keep_leases()
             was_idle = self._read()
+            builders = [shard.builder for shard in self.shards.values()]
+            self._teller.tell(builders, is_behind=self._is_behind)
             self._flush_when_due()
         except DatabaseError as error:
             self._database_failed(error)
@@ -191,16 +196,17 @@ class Ingestor:
             return True
         after = {key: self.shards[key].after for key in sorted(self.shards)}
         count = self._entries_a_read()
-        found = self._streams.read(
-            after, count=count, block_ms=int(self.pace.block_s * 1000)
-        )
+        has_news = any(shard.builder.changed for shard in self.shards.values())
+        block_s = min(self.pace.block_s, TELL_EVERY_S if has_news else 1.0)
+        found = self._streams.read(after, count=count, block_ms=int(block_s * 1000))
         # What follows a place that turned out to be another stream's is not ours.
         news = {
             key: part.entries
             for key, part in found.items()
             if self.shards[key].compare(part.look)
         }
-        if any(len(entries) >= count for entries in news.values()):
+        self._is_behind = any(len(entries) >= count for entries in news.values())
+        if self._is_behind:
             ends = {key: entries[-1][0] for key, entries in news.items() if entries}
             self._streams.read_ahead(after | ends, count=count)
         for key, entries in news.items():

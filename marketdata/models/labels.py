@@ -12,6 +12,11 @@ from django.db.models.functions import Now
 from marketdata.models.instruments import Instrument
 
 
+def stream_of(user_id: int, instrument_id: int) -> str:
+    """Return the journal stream of the labels of one user on one chart."""
+    return f"labels.{user_id}.{instrument_id}"
+
+
 class LabelQuerySet(models.QuerySet["Label"]):
     """The labels of one user, oldest bar first."""
 
@@ -83,3 +88,8 @@ class Label(models.Model):
 
     def __str__(self) -> str:
         return f"{self.label_type} at {self.bar_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def stream(self) -> str:
+        """Return the journal stream in which it is told what becomes of it."""
+        return stream_of(self.user_id, self.instrument_id)

@@ -27,6 +27,7 @@ from marketdata.serializers.labels import (
 )
 from marketdata.views.named import asked_instrument
 from tradingsite.api import asked
+from tradingsite.streaming import journal
 
 MOST_LABELS = 20_000
 
@@ -61,6 +62,7 @@ class LabelListView(APIView):
             tags=wanted["tags"],
             **columns(wanted["metadata"]),
         )
+        tell(label, "label.create")
         return _written(label.id, "created", HTTPStatus.CREATED)
 
     @extend_schema(
@@ -71,10 +73,7 @@ class LabelListView(APIView):
     @transaction.atomic
     def delete(self, request: Request) -> Response:
         wanted = _checked(RemovedLabelSerializer(data=request.data))
-        label = get_object_or_404(_meant(request, wanted)[:1])
-        label_id = label.id
-        label.delete()
-        return _written(label_id, "deleted")
+        return _removed(get_object_or_404(_meant(request, wanted)[:1]))
 
 
 class LabelView(APIView):
@@ -95,12 +94,21 @@ class LabelView(APIView):
         for name, value in (wanted | (columns(metadata) if metadata else {})).items():
             setattr(label, name, value)
         label.save()
+        tell(label, "label.update")
         return _written(label.id, "updated")
 
     @extend_schema(responses=WrittenLabelSerializer)
+    @transaction.atomic
     def delete(self, request: Request, label_id: uuid.UUID) -> Response:
-        _one(request, label_id).delete()
-        return _written(label_id, "deleted")
+        return _removed(_one(request, label_id))
+
+
+def tell(label: Label, what: str) -> None:
+    """Tell the charts of its user: ``label.create``, ``label.update`` or ``.delete``.
+
+    In the transaction that wrote the label, so that neither is without the other.
+    """
+    journal.record(label.stream, {"type": what, "label": LabelSerializer(label).data})
 
 
 def _own(request: Request) -> QuerySet[Label]:
@@ -134,6 +142,13 @@ def _meant(request: Request, wanted: dict[str, Any]) -> QuerySet[Label]:
         resolution=wanted["timeframe"],
         bar_at=wanted["timestamp"],
     )
+
+
+def _removed(label: Label) -> Response:
+    tell(label, "label.delete")
+    label_id = label.id
+    label.delete()
+    return _written(label_id, "deleted")
 
 
 def _checked(serializer: Any) -> dict[str, Any]:

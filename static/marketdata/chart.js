@@ -7,6 +7,7 @@ import { Feed } from "./chart/feed.js";
 import { LastPrice, Legend } from "./chart/legend.js";
 import { Marks } from "./chart/marks.js";
 import { Status } from "./chart/status.js";
+import { Streams } from "../tradingsite/streams.js";
 
 const FIRST_PAGE = 300;
 const NEXT_PAGE = 500;
@@ -14,6 +15,8 @@ const KEPT_RESOLUTION = "chart.resolution";
 // The bars that the day's change is counted from: today's and the one before.
 const DAYS = 2;
 const DAYS_MS = 60000;
+// For so long a price that was heard is newer than the bar that was asked for.
+const NEWER_MS = 1500;
 
 class ChartPage {
   constructor(root, config) {
@@ -33,6 +36,35 @@ class ChartPage {
     this.daily = this.feedOf("1D");
     this.askDays();
     this.open(this.rememberedResolution());
+    new Streams().follow("quotes", [config.ticker], (message) => this.heard(message));
+  }
+
+  // The socket is quicker than the next question; the bars themselves come by asking.
+  heard(message) {
+    if (message.type === "update") {
+      this.quote = { ...message.data, heardAt: performance.now() };
+      this.status.heard(message.data.at);
+      this.showQuote();
+    } else if (message.type !== "snapshot") {
+      this.quote = undefined;
+    }
+  }
+
+  showQuote() {
+    const bar = this.bars?.last;
+    if (!bar || !this.quote || performance.now() - this.quote.heardAt > NEWER_MS) return;
+    const { price, at } = this.quote;
+    if (at < bar.time || at >= bar.time + this.secondsOfBar()) return;
+    const moved = { ...bar, close: price, high: Math.max(bar.high, price), low: Math.min(bar.low, price) };
+    this.bars.put(moved);
+    this.drawing.update(moved);
+    this.point(this.pointed);
+    this.showLast();
+  }
+
+  // A bar of days or more ends with its session, which the server knows.
+  secondsOfBar() {
+    return this.bars.isIntraday ? Number(this.feed.resolution) * 60 : Infinity;
   }
 
   feedOf(resolution) {
@@ -93,6 +125,7 @@ class ChartPage {
     this.status.answered(answer);
     this.point(this.pointed);
     this.showLast();
+    this.showQuote();
   }
 
   followMarks() {

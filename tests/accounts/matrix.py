@@ -92,14 +92,8 @@ def sockets() -> Iterator[Door]:
     """Yield the addresses of sockets, from the routing table of the application."""
     from tradingsite.asgi import application
 
-    waiting: list[Any] = [application.application_mapping.get("websocket")]
-    while waiting:
-        layer = waiting.pop()
-        if layer is None:
-            continue
-        for route in getattr(layer, "routes", []):
-            yield Door("WS", str(route.pattern))
-        waiting += [getattr(layer, "inner", None), getattr(layer, "application", None)]
+    for route in application.application_mapping["websocket"].routes:
+        yield Door("WS", str(route.pattern))
 
 
 class House:

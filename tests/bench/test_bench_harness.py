@@ -13,6 +13,7 @@ from bench.history import load
 from bench.ingest import contest, stored
 from bench.machine import Machine
 from bench.report import Figure, as_json, ratios, table
+from bench.streams import contest as streams
 from bench.ticks import Load
 
 # One prepared ground serves all, and the limits of the one Valkey are changed.
@@ -93,6 +94,19 @@ def test_a_ceiling_is_missed_by_what_stands_above_it():
 
 def test_ratios_are_taken_within_a_round():
     assert ratios([10.0, 30.0], [5.0, 10.0]) == (2.0, 3.0)
+
+
+@pytest.mark.parametrize("name", [streams.LIMIT, streams.ORIGINAL, streams.PRODUCT])
+def test_every_hub_tells_everybody_everything(
+    prepared_ground: Ground, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    monkeypatch.setattr(streams, "SECONDS", 0.2)
+    monkeypatch.setattr(streams, "RATE_SECONDS", 0.5)
+
+    result = streams.measured(streams.KINDS[name], prepared_ground, Machine(), 3)
+
+    assert result.delivered == 1.0
+    assert result.per_second > 0
 
 
 class Answers(BaseHTTPRequestHandler):

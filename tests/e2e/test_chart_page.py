@@ -285,6 +285,8 @@ def test_the_page_keeps_to_a_strict_content_policy(
         route.fulfill(response=response, headers=headers)
 
     trade(nifty, 24150)
+    # A page that did not come from the network may not open sockets into it.
+    page.context.grant_permissions(["local-network-access"], origin=site)
     page.route("**/chart/*", under_policy)
     open_chart(page, site)
     expect(page.locator(CLOSE)).to_have_text("24,150.00")

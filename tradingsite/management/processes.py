@@ -8,12 +8,16 @@ from pathlib import Path
 from tradingsite import environment
 from tradingsite.embedded.ports import LOOPBACK
 from tradingsite.management.answers import answer_of
+from tradingsite.streaming.frames import MOST_BYTES_IN
 from tradingsite.supervisor import Program
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # httptools, and what is at hand is handed out before a task begins.
 HTTP_PROTOCOL = "tradingsite.protocol:Protocol"
 UVICORN_LOGGING = ROOT / "tradingsite" / "uvicorn.json"
+
+# A socket that does not answer a ping for so long is given up.
+PING_S = 4
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,9 @@ def web(addresses: Addresses) -> list[str]:
         *("--host", addresses.host, "--port", str(addresses.port)),
         *("--workers", str(environment.integer("WEB_PROCESSES", 1, least=1))),
         *("--loop", "uvloop", "--http", HTTP_PROTOCOL, "--no-access-log"),
+        *("--ws", "tradingsite.streaming.wire:SocketProtocol"),
+        *("--ws-max-size", str(MOST_BYTES_IN), "--ws-per-message-deflate", "false"),
+        *("--ws-ping-interval", str(PING_S), "--ws-ping-timeout", str(PING_S)),
         # Who is trusted to name the client is the product's own decision.
         "--no-proxy-headers",
         *("--log-config", str(UVICORN_LOGGING), "--timeout-graceful-shutdown", "5"),

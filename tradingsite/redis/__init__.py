@@ -4,7 +4,8 @@
 time-out Redis is skipped for a second (``RedisUnavailable`` at once), so that a
 request waits once, not at every command. A command that blocks on purpose (XREAD
 BLOCK, Pub/Sub) belongs to ``blocking_client(timeout_s)``, whose connections are
-its own and whose silence is no failure.
+its own and whose silence is no failure; ``subscription()`` is a connection that hears
+what is published, and says when it broke.
 
 Clients are made from the settings at the call and kept per address, by the app's
 configuration: nothing here changes after import.
@@ -18,6 +19,7 @@ from django.apps import apps
 
 from tradingsite.redis.clients import Clients
 from tradingsite.redis.guarded import RedisUnavailable
+from tradingsite.redis.subscribing import Subscription
 
 if TYPE_CHECKING:
     from tradingsite.apps import TradingsiteConfig
@@ -29,6 +31,7 @@ __all__ = [
     "client",
     "clients",
     "close_async",
+    "subscription",
 ]
 
 
@@ -50,6 +53,11 @@ def async_client() -> redis.asyncio.Redis:
 def blocking_client(timeout_s: float) -> redis.Redis:
     """Return a client for commands that wait up to ``timeout_s`` at the server."""
     return clients().blocking(timeout_s)
+
+
+def subscription() -> Subscription:
+    """Return a connection that hears what is published, for one ``async with``."""
+    return clients().subscription()
 
 
 async def close_async() -> None:

@@ -21,6 +21,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from tradingsite.breaker import CircuitBreaker, Limits
 from tradingsite.redis.guarded import GuardedAsyncClient, GuardedClient
+from tradingsite.redis.subscribing import Subscription
 
 TIMEOUT_S = 0.5
 HEALTH_CHECK_S = 30
@@ -147,6 +148,11 @@ class Clients:
                 clients[address] = GuardedAsyncClient(connection_pool=pool)
                 clients[address].breaker = self._breaker(address)
             return clients[address]
+
+    def subscription(self) -> Subscription:
+        return Subscription(
+            make_async_pool(Address.from_settings(), connection_options())
+        )
 
     async def close_running_loop(self) -> None:
         with self._lock:

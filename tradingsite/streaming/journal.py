@@ -12,8 +12,10 @@ position that was read before it.
 
 import json
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -22,6 +24,7 @@ from django.db.models import Max
 from django.db.models.functions import Greatest, Now
 
 from tradingsite.models.journal import JournalEntry, JournalStream
+from tradingsite.streaming.publishing import publish
 
 MOST_PER_READ = 1000
 
@@ -82,6 +85,20 @@ def position(stream: str) -> Position:
         name=stream, defaults={"epoch": _new_epoch()}
     )
     return Position(row.epoch, row.last_seq)
+
+
+def record(stream: str, event: dict[str, Any]) -> Position:
+    """Append ``event`` and tell the hubs to look after COMMIT; return its position."""
+    found = append(stream, event)
+    transaction.on_commit(partial(publish, stream, {"seq": found.seq}), robust=True)
+    return found
+
+
+def positions(streams: Collection[str]) -> dict[str, Position]:
+    """Return where those of ``streams`` stand that have begun."""
+    rows = JournalStream.objects.filter(name__in=streams)
+    found = rows.values_list("name", "epoch", "last_seq")
+    return {name: Position(epoch, seq) for name, epoch, seq in found}
 
 
 def since(

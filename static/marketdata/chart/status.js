@@ -22,6 +22,11 @@ export class Status {
     this.render(now);
   }
 
+  heard(at) {
+    this.changedAt = Math.max(this.changedAt ?? 0, at);
+    this.render();
+  }
+
   restart() {
     this.seen = "";
   }

@@ -1,0 +1,1 @@
+"""Examples of clients, short enough to be copied."""

@@ -1,0 +1,80 @@
+"""A client of the streams that comes back by itself and resumes where it was.
+
+Needs ``pip install websockets``. Of a stream that loses nothing every event is
+yielded once, in order, whatever happens to connections and servers in between::
+
+    client = Streams(["wss://desk.example.com/ws/desk"], token="tsk_…")
+    async for message in client.follow(quotes=["NSE:ACME"]):
+        print(message)
+"""
+
+import asyncio
+import itertools
+import json
+import random
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+# Whoever is told one of these would only be told it again.
+FINAL_CODES = {4400, 4401, 4403, 4404}
+LONGEST_WAIT_S = 30.0
+
+Message = dict[str, Any]
+
+
+class Refused(Exception):  # noqa: N818 - reads as what happened
+    """The server will not have this client; the text says why."""
+
+
+class Streams:
+    """One socket at a time, to the first of ``urls`` that answers."""
+
+    def __init__(self, urls: Sequence[str], *, token: str) -> None:
+        self._urls = itertools.cycle(urls)
+        self._token = token
+        self._after: dict[str, dict[str, dict[str, Any]]] = {}
+        self._wait_s = 0.0
+
+    async def follow(self, **streams: Sequence[str]) -> AsyncIterator[Message]:
+        """Yield what the streams tell of these keys, without end."""
+        while True:
+            try:
+                async for message in self._once(streams):
+                    self._wait_s = 0.0
+                    yield message
+            except ConnectionClosed as closed:
+                if closed.rcvd and closed.rcvd.code in FINAL_CODES:
+                    raise Refused(closed.rcvd.reason) from closed
+            except (OSError, InvalidHandshake, TimeoutError):
+                pass
+            await asyncio.sleep(self._wait_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+            self._wait_s = min(max(0.1, 2 * self._wait_s), LONGEST_WAIT_S)
+
+    async def _once(self, streams: dict[str, Sequence[str]]) -> AsyncIterator[Message]:
+        async with connect(next(self._urls), open_timeout=5, proxy=None) as socket:
+            await socket.send(json.dumps({"type": "auth", "token": self._token}))
+            for stream, keys in streams.items():
+                asked: Message = {
+                    "type": "subscribe",
+                    "stream": stream,
+                    "keys": list(keys),
+                }
+                if stream in self._after:
+                    asked["after"] = self._after[stream]
+                await socket.send(json.dumps(asked))
+            async for text in socket:
+                said = json.loads(text)
+                for message in said if isinstance(said, list) else [said]:
+                    self._note(message)
+                    yield message
+
+    def _note(self, message: Message) -> None:
+        """Remember the position that a message brings, and when to come back."""
+        if "seq" in message:
+            position = {name: message[name] for name in ("epoch", "seq")}
+            self._after.setdefault(message["stream"], {})[message["key"]] = position
+        elif message["type"] == "bye":
+            self._wait_s = message["reconnect_after_ms"] / 1000

@@ -1,0 +1,101 @@
+// One socket for a page: it follows keys of streams, and comes back by itself.
+
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 30000;
+const PING_MS = 10000;
+// Who would be refused again does not come back.
+const FINAL_CODES = new Set([4400, 4401, 4403, 4404]);
+
+export class Streams {
+  constructor(path = "/ws/desk") {
+    this.url = new URL(path, location.href.replace(/^http/, "ws")).href;
+    this.followed = new Map();
+    this.after = new Map();
+    this.waitMs = 0;
+    this.connect();
+    setInterval(() => this.check(), PING_MS);
+    window.addEventListener("online", () => this.connect());
+  }
+
+  // Calls `listener(message)` with everything that is said of these keys, and with
+  // what is said of the whole stream: stale, live, and lost when the socket is.
+  follow(stream, keys, listener) {
+    const listeners = this.followed.get(stream) ?? new Map();
+    this.followed.set(stream, listeners);
+    const added = keys.filter((key) => !listeners.has(key));
+    for (const key of keys) listeners.set(key, listener);
+    if (this.isOpen && added.length) this.subscribe(stream, added);
+  }
+
+  get isOpen() {
+    return this.socket?.readyState === 1;
+  }
+
+  connect() {
+    if (this.socket && this.socket.readyState <= 1) return;
+    clearTimeout(this.timer);
+    const socket = new WebSocket(this.url);
+    this.socket = socket;
+    socket.addEventListener("message", (event) => this.heard(JSON.parse(event.data)));
+    socket.addEventListener("close", (event) => this.closed(socket, event.code));
+  }
+
+  closed(socket, code) {
+    if (socket !== this.socket) return;
+    for (const stream of this.followed.keys()) this.tell({ type: "lost", stream });
+    if (FINAL_CODES.has(code)) return;
+    const waitMs = this.waitMs * (0.5 + Math.random() / 2);
+    this.timer = setTimeout(() => this.connect(), waitMs);
+    this.waitMs = Math.min(Math.max(FIRST_WAIT_MS, this.waitMs * 2), LONGEST_WAIT_MS);
+  }
+
+  // A connection that leads nowhere is noticed by the pong that does not come.
+  check() {
+    if (!this.isOpen) return;
+    if (this.isAwaitingPong) {
+      this.socket.close();
+      this.closed(this.socket, 1006);
+      return;
+    }
+    this.isAwaitingPong = true;
+    this.say({ type: "ping" });
+  }
+
+  heard(said) {
+    this.isAwaitingPong = false;
+    for (const message of Array.isArray(said) ? said : [said]) this.take(message);
+  }
+
+  take(message) {
+    if (message.type === "welcome") {
+      this.waitMs = 0;
+      for (const [stream, listeners] of this.followed) this.subscribe(stream, [...listeners.keys()]);
+    } else if (message.type === "bye") {
+      this.waitMs = message.reconnect_after_ms;
+    } else if (message.stream) {
+      this.remember(message);
+      this.tell(message);
+    }
+  }
+
+  remember({ stream, key, epoch, seq }) {
+    if (seq === undefined) return;
+    const positions = this.after.get(stream) ?? {};
+    this.after.set(stream, { ...positions, [key]: { epoch, seq } });
+  }
+
+  tell(message) {
+    const listeners = this.followed.get(message.stream);
+    if (!listeners) return;
+    const some = message.key === undefined ? new Set(listeners.values()) : [listeners.get(message.key)];
+    for (const listener of some) listener?.(message);
+  }
+
+  subscribe(stream, keys) {
+    this.say({ type: "subscribe", stream, keys, after: this.after.get(stream) });
+  }
+
+  say(message) {
+    this.socket.send(JSON.stringify(message));
+  }
+}

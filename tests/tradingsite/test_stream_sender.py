@@ -1,0 +1,173 @@
+"""What one client is sent: at once, or the newest, or everything, or a close code."""
+
+import asyncio
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tradingsite.streaming import sender as sending
+from tradingsite.streaming.frames import MOST_BYTES_OUT, Frame, TooLarge, frame, joined
+from tradingsite.streaming.hub import Hub
+from tradingsite.streaming.sender import Sender
+
+
+class FakeWire:
+    """A connection whose other end reads when the test says so."""
+
+    def __init__(self) -> None:
+        self.is_clear = True
+        self.on_clear: Callable[[], None] | None = None
+        self.written: list[Frame] = []
+        self.closed: tuple[int, str] | None = None
+
+    def write(self, frame: Frame) -> None:
+        self.written.append(frame)
+
+    def close(self, code: int, reason: str) -> None:
+        self.closed = (code, reason)
+
+    def clear(self) -> None:
+        self.is_clear = True
+        if self.on_clear:
+            self.on_clear()
+
+    def said(self) -> list[bytes]:
+        return [frame.text for frame in self.written]
+
+
+@pytest.fixture
+def wire() -> FakeWire:
+    return FakeWire()
+
+
+def numbered(number: int) -> Frame:
+    return frame("update", n=number)
+
+
+async def test_a_client_that_keeps_up_gets_everything_at_once(wire: FakeWire):
+    sender = Sender(wire)
+    frames = [numbered(n) for n in range(3)]
+
+    for one in frames:
+        sender.offer(one, "slot")
+
+    assert wire.written == frames
+    assert sender.dropped == 0
+
+
+async def test_a_slow_client_gets_the_newest_of_each_key(wire: FakeWire):
+    sender = Sender(wire)
+    wire.is_clear = False
+    for n in range(100):
+        sender.offer(numbered(n), n % 2)
+
+    wire.clear()
+
+    assert wire.said() == [b'{"type":"update","n":98}', b'{"type":"update","n":99}']
+    assert sender.dropped == 98
+
+
+async def test_what_must_not_be_lost_waits_in_order(wire: FakeWire):
+    sender = Sender(wire)
+    wire.is_clear = False
+    frames = [numbered(n) for n in range(50)]
+    for one in frames:
+        sender.offer(one)
+
+    wire.clear()
+
+    assert wire.written == frames
+
+
+async def test_a_client_that_stops_again_keeps_its_place(wire: FakeWire):
+    sender = Sender(wire)
+    wire.is_clear = False
+    frames = [numbered(n) for n in range(3)]
+    for one in frames:
+        sender.offer(one)
+    write = wire.write
+
+    def write_one(frame: Frame) -> None:
+        write(frame)
+        wire.is_clear = False
+
+    wire.write = write_one  # type: ignore[method-assign] # full after each frame
+    wire.clear()
+    assert wire.written == frames[:1]
+    wire.clear()
+    wire.clear()
+    assert wire.written == frames
+
+
+async def test_too_much_that_must_not_be_lost_closes_with_a_code(wire: FakeWire):
+    sender = Sender(wire)
+    wire.is_clear = False
+    large = frame("update", f="x" * 10_000)
+
+    for _ in range(20):
+        sender.offer(large)
+
+    assert wire.closed == (4408, "too slow; come back and resume")
+    wire.clear()
+    assert wire.written == []
+
+
+async def test_who_reads_nothing_is_given_up_in_time(
+    wire: FakeWire, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sending, "SEND_WITHIN_S", 0.0)
+    gone = asyncio.Event()
+    monkeypatch.setattr(wire, "close", lambda code, reason: gone.set())
+    sender = Sender(wire)
+    wire.is_clear = False
+    sender.offer(numbered(1), "slot")
+
+    await asyncio.wait_for(gone.wait(), 5)
+
+    assert sender.closed_with == 4408
+
+
+async def test_a_batch_is_one_array_with_the_newest_of_each_key(wire: FakeWire):
+    hub, sender = Hub(), Sender(wire)
+    written = asyncio.Event()
+    write = wire.write
+
+    def noted(frame: Frame) -> None:
+        write(frame)
+        written.set()
+
+    wire.write = noted  # type: ignore[method-assign] # told when it happens
+    hub.hold(sender, 1)
+    for n in range(4):
+        sender.offer(numbered(n), n % 2)
+    assert wire.written == []
+
+    await asyncio.wait_for(written.wait(), 5)
+
+    (array,) = wire.said()
+    assert [one["n"] for one in json.loads(array)] == [2, 3]
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65_000, MOST_BYTES_OUT - 13])
+def test_a_frame_has_the_length_of_its_text_in_its_head(size: int):
+    made = Frame(b"x" * size)
+
+    head = made.wired[: len(made.wired) - size]
+    assert head[0] == 0x81
+    assert (head[1] if len(head) == 2 else int.from_bytes(head[2:])) == size
+
+
+def test_a_frame_larger_than_promised_is_refused():
+    with pytest.raises(TooLarge):
+        Frame(b"x" * (MOST_BYTES_OUT + 1))
+
+
+def test_arrays_are_split_before_they_are_too_large():
+    parts = [frame("update", f="x" * 30_000, n=n) for n in range(5)]
+
+    arrays = list(joined(parts))
+
+    found = [one["n"] for array in arrays for one in json.loads(array.text)]
+    assert found == [0, 1, 2, 3, 4]
+    assert len(arrays) == 3

@@ -1,0 +1,22 @@
+"""Why a socket was closed: codes that a client can read and act on."""
+
+from enum import IntEnum
+
+
+class Close(IntEnum):
+    """The codes of our own are 4000 and the HTTP status that means the same.
+
+    After RESTART, SLOW and UNAVAILABLE a client comes back and resumes; after the
+    others it would only be refused again.
+    """
+
+    NORMAL = 1000
+    TOO_LARGE = 1009
+    RESTART = 1012
+    UNREADABLE = 4400
+    UNAUTHENTICATED = 4401
+    FORBIDDEN = 4403
+    UNKNOWN_PATH = 4404
+    SLOW = 4408
+    TOO_MANY = 4429
+    UNAVAILABLE = 4503

@@ -1,0 +1,143 @@
+"""The last step to a client: bytes into its connection, without waiting for it.
+
+Under uvicorn ``SocketProtocol`` is the connection itself: the web process is started
+with ``--ws tradingsite.streaming.wire:SocketProtocol``. It tells when the client does
+not keep up, and it can cut the connection of one that reads nothing, which an ASGI
+application cannot. Any other server is served by ``AsgiWire``, one message at a time.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import (
+    WebSocketsSansIOProtocol,
+)
+from websockets.exceptions import ProtocolError
+
+from tradingsite.streaming.frames import Frame
+
+if TYPE_CHECKING:
+    from tradingsite.limits import Scope, Send
+
+logger = logging.getLogger(__name__)
+
+EXTENSION = "tradingsite.wire"
+# After the closing frame was written, a client has so long to answer it.
+CLOSE_WITHIN_S = 2.0
+
+
+class Wire(Protocol):
+    """A connection that takes frames while ``is_clear``."""
+
+    is_clear: bool
+    on_clear: Callable[[], None] | None
+
+    def write(self, frame: Frame) -> None: ...
+
+    def close(self, code: int, reason: str) -> None:
+        """Send a closing frame, even behind what was not read, and then cut."""
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's connection, which also takes frames that are made already."""
+
+    is_clear = True
+    on_clear: Callable[[], None] | None = None
+
+    def handle_connect(self, event: object) -> None:
+        super().handle_connect(event)  # type: ignore[arg-type] # a Request, by its caller
+        if not self.close_sent:
+            self.close_timeout = CLOSE_WITHIN_S
+            extensions: dict[str, Any] = self.scope["extensions"]
+            extensions[EXTENSION] = self
+
+    def pause_writing(self) -> None:
+        self.is_clear = False
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.is_clear = True
+        if self.on_clear:
+            self.on_clear()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_clear = False
+        self.on_clear = None
+        super().connection_lost(exc)
+
+    def write(self, frame: Frame) -> None:
+        self.transport.write(frame.wired)
+
+    def close(self, code: int, reason: str) -> None:
+        if self.close_sent or self.disconnected:
+            return
+        self.is_clear = False
+        self.on_clear = None
+        try:
+            self.conn.send_close(code, reason)
+        except ProtocolError:
+            self.transport.abort()
+            return
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code})
+        self.transport.resume_reading()
+        self.cut_later()
+
+    def keepalive_timeout(self) -> None:
+        """Let go of a client that answers no ping, though it may still be there."""
+        super().keepalive_timeout()
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": 1011})
+        self.cut_later()
+
+    def cut_later(self) -> None:
+        """Cut the connection soon: a client that reads nothing would hold it open."""
+        if self.close_timer is not None:
+            self.close_timer.cancel()
+        self.close_timer = self.loop.call_later(CLOSE_WITHIN_S, self.transport.abort)
+
+
+class AsgiWire:
+    """Sends through the server's own ``send``, one frame at a time."""
+
+    def __init__(self, send: "Send") -> None:
+        self._send = send
+        self._sending: asyncio.Task[None] | None = None
+        self.is_clear = True
+        self.on_clear: Callable[[], None] | None = None
+
+    def write(self, frame: Frame) -> None:
+        self.is_clear = False
+        message = {"type": "websocket.send", "text": frame.text.decode()}
+        self._sending = asyncio.create_task(self._send(message))  # type: ignore[arg-type] # a coroutine
+        self._sending.add_done_callback(self._sent)
+
+    def close(self, code: int, reason: str) -> None:
+        if self._sending and not self._sending.done():
+            self._sending.cancel()
+        self.is_clear = False
+        self.on_clear = None
+        message = {"type": "websocket.close", "code": code, "reason": reason}
+        self._sending = asyncio.create_task(self._send(message))  # type: ignore[arg-type] # a coroutine
+        self._sending.add_done_callback(self._closed)
+
+    def _sent(self, sending: asyncio.Task[None]) -> None:
+        if sending.cancelled() or sending.exception():
+            # Its consumer will be told that it is gone.
+            return
+        self.is_clear = True
+        if self.on_clear:
+            self.on_clear()
+
+    def _closed(self, sending: asyncio.Task[None]) -> None:
+        if not sending.cancelled() and (error := sending.exception()):
+            logger.debug("A socket could not be closed in order: %s", error)
+
+
+def wire_of(scope: "Scope", send: "Send") -> Wire:
+    """Return the connection of a socket that has been accepted."""
+    found: Wire | None = scope.get("extensions", {}).get(EXTENSION)
+    return found or AsgiWire(send)

@@ -6,6 +6,7 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator
+from typing import Self
 
 import pytest
 from pytest_django.fixtures import Settings
@@ -154,6 +155,12 @@ class NeverReads:
         text = b'{"type":"subscribe","keys":["NSE:ACME"]}'
         self.socket.sendall(bytes((0x81, 0x80 | len(text))) + b"\0\0\0\0" + text)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.socket.close()
+
     def is_cut(self) -> bool:
         """Tell whether the server has ended it, without reading what it sent."""
         info = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
@@ -170,10 +177,16 @@ def tell_much(instrument: Instrument, first: int, count: int) -> None:
 async def test_clients_that_never_read_are_cut_and_harm_nobody(
     valkey: ValkeyServer, acme: Instrument, header: str
 ):
-    with running_site(REDIS_URL=valkey.url, SOCKETS_PER_ACCOUNT="1000") as site:
+    with (
+        contextlib.ExitStack() as stack,
+        running_site(REDIS_URL=valkey.url, SOCKETS_PER_ACCOUNT="1000") as site,
+    ):
         async with following(site, header) as healthy:
             before_kib = site.resident_kib()
-            lazy = [NeverReads(site, header, f"127.0.5.{n // 10}") for n in range(100)]
+            lazy = [
+                stack.enter_context(NeverReads(site, header, f"127.0.5.{n // 10}"))
+                for n in range(100)
+            ]
             for number in range(100):
                 await in_thread(tell_much, acme, number, 1)
                 assert await price_of(healthy) == number
@@ -184,8 +197,6 @@ async def test_clients_that_never_read_are_cut_and_harm_nobody(
                 await asyncio.sleep(0.1)
             await in_thread(tell, acme, 1000.0)
             assert await price_of(healthy) == 1000.0
-    for client in lazy:
-        client.socket.close()
     assert grown_kib < 100 * 256
 
 

@@ -8,6 +8,9 @@ application cannot. Any other server is served by ``AsgiWire``, one message at a
 
 import asyncio
 import logging
+import os
+import socket
+import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -26,6 +29,7 @@ logger = logging.getLogger(__name__)
 EXTENSION = "tradingsite.wire"
 # After the closing frame was written, a client has so long to answer it.
 CLOSE_WITHIN_S = 2.0
+_DROP_WHAT_WAITS = struct.pack("ii", 1, 0)
 
 
 class Wire(Protocol):
@@ -79,7 +83,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         try:
             self.conn.send_close(code, reason)
         except ProtocolError:
-            self.transport.abort()
+            self.cut()
             return
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
@@ -89,6 +93,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def keepalive_timeout(self) -> None:
         """Let go of a client that answers no ping, though it may still be there."""
+        self.keep_nothing()
         super().keepalive_timeout()
         self.queue.put_nowait({"type": "websocket.disconnect", "code": 1011})
         self.cut_later()
@@ -97,7 +102,24 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """Cut the connection soon: a client that reads nothing would hold it open."""
         if self.close_timer is not None:
             self.close_timer.cancel()
-        self.close_timer = self.loop.call_later(CLOSE_WITHIN_S, self.transport.abort)
+        self.close_timer = self.loop.call_later(CLOSE_WITHIN_S, self.cut)
+
+    def cut(self) -> None:
+        """End the connection now, whatever was not read."""
+        self.keep_nothing()
+        self.transport.abort()
+
+    def keep_nothing(self) -> None:
+        """Let the kernel drop what was not read when the connection is closed.
+
+        Left alone it would hold the frames of a client that reads nothing for minutes
+        after the close, and the client would not hear of it.
+        """
+        kept = self.transport.get_extra_info("socket")
+        if kept is not None and kept.fileno() >= 0:
+            # The event loop's own object knows no options; they are those of the file.
+            with socket.socket(fileno=os.dup(kept.fileno())) as same:
+                same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DROP_WHAT_WAITS)
 
 
 class AsgiWire:

@@ -1,8 +1,9 @@
 """The contest of the hubs: the same messages to the same crowd, in turn."""
 
+import contextlib
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench import children, report
@@ -88,8 +89,8 @@ KINDS: Mapping[str, Kind] = {
     ORIGINAL: Kind(_uvicorn("bench.streams.original:app")),
     PRODUCT: Kind(_product, _hello(), SNAPSHOT),
     BATCHED: Kind(_product, _hello(f',"batch_ms":{BATCH_MS}'), SNAPSHOT),
-    PUBSUB_LAYER: Kind(LAYERS, is_slow=True),
-    CORE_LAYER: Kind(LAYERS, environment=CORE, is_slow=True),
+    PUBSUB_LAYER: Kind(LAYERS),
+    CORE_LAYER: Kind(LAYERS, environment=CORE),
 }
 AS_IT_RUNS = Kind(_product_as_it_runs, _hello(), SNAPSHOT)
 # What is compared by CPU, and the least that is asked of it.
@@ -106,13 +107,18 @@ Results = dict[tuple[str, int], list[Result]]
 def run(ground: Ground, machine: Machine, rounds: int) -> list[Figure]:
     """Let every hub tell every crowd the same, in turn."""
     results: Results = {}
+    shared: dict[int, list[float]] = {}
     for size in SIZES:
         for _ in range(rounds):
             for name, kind in KINDS.items():
                 result = measured(kind, ground, machine, size)
                 results.setdefault((name, size), []).append(result)
                 report.progress(f"{name}, {size}: {result}")
-    found = figures(results) + journey.figures(ground, machine, rounds)
+            cpu_us = in_two_processes(ground, machine, size)
+            shared.setdefault(size, []).append(cpu_us)
+            report.progress(f"two processes, {size}: {cpu_us:.1f} us")
+    found = figures(results) + figures_of_two(results, shared)
+    found += journey.figures(ground, machine, rounds)
     return found + lazy.figures(ground, machine, rounds, AS_IT_RUNS)
 
 
@@ -120,20 +126,38 @@ def measured(kind: Kind, ground: Ground, machine: Machine, size: int) -> Result:
     """Gather the crowd, saturate the hub, then tell it ten messages a second."""
     with serving.started(kind, ground, machine) as (child, port):
         before = serving.resident_kib(child.pid)
-        crowd = Crowd(port)
-        try:
-            crowd.gather(size, kind.hello, kind.awaited)
+        with gathered(kind, [port], size) as crowd:
             kib = (serving.resident_kib(child.pid) - before) / size
-            cpu_us, per_second = _saturated(child, ground, crowd, size)
+            cpu_us, per_second = _saturated([child], ground, crowd, size)
             waits_ms, delivered = _at_a_rate(ground, crowd, size)
-        finally:
-            crowd.leave()
     cuts = statistics.quantiles(waits_ms, n=100)
     return Result(cpu_us, per_second, cuts[49], cuts[98], delivered, kib)
 
 
+@contextlib.contextmanager
+def gathered(kind: Kind, ports: Sequence[int], size: int) -> Iterator[Crowd]:
+    """Gather a crowd of ``size`` and let it go with the block."""
+    crowd = Crowd(ports)
+    try:
+        crowd.gather(size, kind.hello, kind.awaited)
+        yield crowd
+    finally:
+        crowd.leave()
+
+
+def in_two_processes(ground: Ground, machine: Machine, size: int) -> float:
+    """Share the crowd out to two web processes; return the CPU us a message of both."""
+    kind = KINDS[PRODUCT]
+    with (
+        serving.started(kind, ground, machine) as (first, port),
+        serving.started(kind, ground, machine) as (second, other_port),
+        gathered(kind, [port, other_port], size) as crowd,
+    ):
+        return _saturated([first, second], ground, crowd, size)[0]
+
+
 def _saturated(
-    child: Child, ground: Ground, crowd: Crowd, size: int
+    servers: Sequence[Child], ground: Ground, crowd: Crowd, size: int
 ) -> tuple[float, float]:
     """Keep a few messages under way to all of them; return CPU us and rate."""
     with ground.redis() as client:
@@ -150,11 +174,15 @@ def _saturated(
             crowd.hear(lambda: False, silence_s=0.5)
 
         tell(0.5)
-        used, begun, told = cpu_seconds(child.pid), time.monotonic(), crowd.delivered
+        used, begun, told = _used(servers), time.monotonic(), crowd.delivered
         tell(SECONDS)
-        used = cpu_seconds(child.pid) - used
+        used = _used(servers) - used
     count = max(1, crowd.delivered - told)
     return used / count * 1e6, count / (time.monotonic() - begun - 0.5)
+
+
+def _used(servers: Sequence[Child]) -> float:
+    return sum(cpu_seconds(server.pid) for server in servers)
 
 
 def _at_a_rate(ground: Ground, crowd: Crowd, size: int) -> tuple[list[float], float]:
@@ -167,7 +195,7 @@ def _at_a_rate(ground: Ground, crowd: Crowd, size: int) -> tuple[list[float], fl
             due = begun + place / RATE
             while time.perf_counter() < due:
                 crowd.read(max(0.0, due - time.perf_counter()))
-            crowd.sent_at[number] = time.perf_counter()
+            crowd.sent_at[number] = time.time()
             client.publish(f"{ground.prefix}:stream:{wire.TOPIC}", wire.payload(number))
         crowd.hear(lambda: crowd.delivered - told >= messages * size, silence_s=1.0)
     waits_ms = [wait * 1000 for wait in crowd.waits_s] or [float("inf")] * 2
@@ -206,6 +234,20 @@ def figures(results: Results) -> list[Figure]:
         )
     )
     return found
+
+
+def figures_of_two(results: Results, shared: Mapping[int, list[float]]) -> list[Figure]:
+    """Return what a message costs in two processes, by what it costs in one."""
+    return [
+        Figure(
+            f"streams {size}, CPU one process / two processes",
+            ratios([one.cpu_us for one in results[PRODUCT, size]], of_both),
+            "x",
+            "the same crowd, shared out",
+            1 / 1.1,
+        )
+        for size, of_both in shared.items()
+    ]
 
 
 def _own(name: str, size: int, results: list[Result]) -> list[Figure]:

@@ -89,7 +89,7 @@ def _lazy(port: int, number: int, hello: bytes) -> socket.socket:
 def _told(
     ground: Ground, child: Child, port: int, kind: Kind, *, lazy: list[socket.socket]
 ) -> Told:
-    crowd = Crowd(port)
+    crowd = Crowd([port])
     ends = select.poll()
     for one in lazy:
         # Only its end is asked for: reading is what it does not do.
@@ -103,7 +103,7 @@ def _told(
         with ground.redis() as client:
             number = 0
             while time.perf_counter() - begun < (LONGEST_S if left else SECONDS):
-                crowd.sent_at[number] = time.perf_counter()
+                crowd.sent_at[number] = time.time()
                 client.publish(
                     f"{ground.prefix}:stream:{wire.TOPIC}", wire.payload(number, FILLER)
                 )

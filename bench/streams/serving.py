@@ -23,7 +23,6 @@ class Kind:
     hello: bytes = b""
     awaited: bytes = b""
     environment: tuple[tuple[str, str], ...] = ()
-    is_slow: bool = False
 
 
 @contextlib.contextmanager
@@ -45,7 +44,7 @@ def started(
 
 
 def _answers(kind: Kind, port: int) -> bool:
-    first = Crowd(port)
+    first = Crowd([port])
     try:
         first.gather(1, kind.hello, kind.awaited)
     except (OSError, Silent):

@@ -13,6 +13,7 @@ django.setup()
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 from django.core.asgi import get_asgi_application  # noqa: E402
 
+from accounts import routing as accounts_routing  # noqa: E402
 from marketdata import routing as marketdata_routing  # noqa: E402
 from tradingsite.fastpath import FastPath  # noqa: E402
 from tradingsite.lifespan import Lifespan  # noqa: E402
@@ -27,7 +28,9 @@ def make_application() -> ProtocolTypeRouter:
     return ProtocolTypeRouter(
         {
             "http": http,
-            "websocket": Sockets([*marketdata_routing.sockets, desk()], state),
+            "websocket": Sockets(
+                [*marketdata_routing.sockets, *accounts_routing.sockets, desk()], state
+            ),
             "lifespan": Lifespan(state, hatch=http.at_once),
         }
     )

@@ -423,7 +423,11 @@ HEALTH_PARTS = [
     "marketdata.health.ingest",
 ]
 # What the one socket of a page can follow.
-STREAM_FEEDS = ["marketdata.consumers.QUOTES", "marketdata.consumers.LABELS"]
+STREAM_FEEDS = [
+    "marketdata.consumers.QUOTES",
+    "marketdata.consumers.LABELS",
+    "accounts.consumers.POSITIONS",
+]
 UDF_MARKS = [
     "marketdata.marks.sources.labels",
     "marketdata.marks.sources.expiries",

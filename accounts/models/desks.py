@@ -10,6 +10,8 @@ from django.utils import timezone
 from accounts.principals import Principal
 from accounts.roles import SCOPES, Action, roles_for
 
+_MEMBER = ("memberships__user_id", "pk")
+
 
 class DeskQuerySet(models.QuerySet["Desk"]):
     """Desks, as their members may see them."""
@@ -83,6 +85,48 @@ class TradingAccountQuerySet(models.QuerySet["TradingAccount"]):
         if principal.all_accounts:
             return accounts
         return accounts.filter(api_keys__public_id=principal.key_id)
+
+    def readable(
+        self, pairs: Collection[tuple[Principal, int]]
+    ) -> set[tuple[Principal, int]]:
+        """Return those (principal, account id) that ``for_subject`` lets read.
+
+        For who asks all the time and for many at once: four queries for all.
+        """
+        scope = SCOPES[Action.READ]
+        asked = {(who, pk) for who, pk in pairs if who.may(scope)}
+        desks = dict(
+            self.filter(pk__in={pk for _, pk in asked}).values_list("pk", "desk_id")
+        )
+        members = _members({who.user_id for who, _ in asked})
+        named = _named_by({who.key_id for who, _ in asked if not who.all_accounts})
+        return {
+            (who, pk)
+            for who, pk in asked
+            if pk in desks
+            and members & {(who.user_id, pk, None), (who.user_id, None, desks[pk])}
+            and (who.all_accounts or (who.key_id, pk) in named)
+        }
+
+
+def _members(user_ids: Collection[int]) -> set[tuple[int, int | None, int | None]]:
+    """Return (user, account, desk) of the memberships that let read."""
+    members = {
+        "memberships__user_id__in": user_ids,
+        "memberships__role__in": roles_for(Action.READ),
+    }
+    accounts = TradingAccount.objects.filter(**members)
+    desks = Desk.objects.filter(**members)
+    return {
+        *((who, pk, None) for who, pk in accounts.values_list(*_MEMBER)),
+        *((who, None, pk) for who, pk in desks.values_list(*_MEMBER)),
+    }
+
+
+def _named_by(key_ids: Collection[str | None]) -> set[tuple[str | None, int]]:
+    """Return (key, account) of what keys are narrowed to."""
+    rows = TradingAccount.objects.filter(api_keys__public_id__in=key_ids)
+    return set(rows.values_list("api_keys__public_id", "pk"))
 
 
 class TradingAccount(models.Model):

@@ -3,8 +3,9 @@
 There is one writer, ``Position.objects.apply``. It holds the account's row of
 ``AccountSync``, compares what the broker says with what stands here, writes what
 differs and, in the same transaction, a ``PositionChange`` for each quantity that
-moved. A partial report never touches what it does not name; a complete one closes
-what it no longer has; one that is older than what stands here is not taken.
+moved and an event for whoever follows the account's stream. A partial report never
+touches what it does not name; a complete one closes what it no longer has; one that is
+older than what stands here is not taken.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from accounts.models.desks import TradingAccount
 from accounts.models.sync import AccountSync
 from accounts.reported import ZERO, Change, ReportedPosition, change_of, facts_of
 from marketdata.models import Instrument
+from tradingsite.streaming import journal
 
 Key = tuple[str, str, str]
 # What a report says of a position: it is written again when one of them differs.
@@ -31,6 +33,8 @@ FACTS = (
     *("day_value", "last_price", "close_price"),
 )
 WRITTEN = ("instrument_id", "is_reported", "reported_at", *FACTS)
+# What is told when it differs. A price moves all the time: who wants it follows quotes.
+TOLD = frozenset({"is_reported", "instrument_id", *FACTS}) - {"last_price"}
 PRICE: dict[str, Any] = {"max_digits": 20, "decimal_places": 6}
 MONEY: dict[str, Any] = {"max_digits": 22, "decimal_places": 4}
 NOTHING: dict[str, Any] = {
@@ -39,6 +43,11 @@ NOTHING: dict[str, Any] = {
     "last_price": None,
     "close_price": None,
 }
+
+
+def stream_of(account_id: int) -> str:
+    """Return the journal stream of the positions of an account."""
+    return f"positions.{account_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +123,7 @@ class _Step:
         self.standing = standing
         self.rows: list[Position] = []
         self.changes: list[PositionChange] = []
+        self.events: list[dict[str, Any]] = []
         self.ignored = 0
 
     def take(self, named: Mapping[Key, ReportedPosition], *, is_complete: bool) -> None:
@@ -141,31 +151,38 @@ class _Step:
         ):
             return
         before = row.quantity, row.average_price
+        is_news = row._state.adding or any(
+            getattr(row, name) != fact for name, fact in facts.items() if name in TOLD
+        )
         for name, value in (facts | {"reported_at": self.as_of}).items():
             setattr(row, name, value)
         self.rows.append(row)
-        self._note(row, *before)
+        change = self._note(row, *before)
+        if is_news:
+            self.events.append(_event(row, change))
 
-    def _note(self, row: Position, quantity: int, average_price: Decimal) -> None:
+    def _note(
+        self, row: Position, quantity: int, average_price: Decimal
+    ) -> PositionChange | None:
         kind = change_of(quantity, row.quantity)
         if kind is None:
-            return
-        self.changes.append(
-            PositionChange(
-                account=self.account,
-                exchange=row.exchange,
-                symbol=row.symbol,
-                product=row.product,
-                instrument_id=row.instrument_id,
-                kind=kind,
-                quantity_before=quantity,
-                quantity_after=row.quantity,
-                average_price_before=average_price,
-                average_price_after=row.average_price,
-                reported_at=self.as_of,
-                source=self.source,
-            )
+            return None
+        change = PositionChange(
+            account=self.account,
+            exchange=row.exchange,
+            symbol=row.symbol,
+            product=row.product,
+            instrument_id=row.instrument_id,
+            kind=kind,
+            quantity_before=quantity,
+            quantity_after=row.quantity,
+            average_price_before=average_price,
+            average_price_after=row.average_price,
+            reported_at=self.as_of,
+            source=self.source,
         )
+        self.changes.append(change)
+        return change
 
     def write(self) -> None:
         if not self.rows:
@@ -177,6 +194,16 @@ class _Step:
             update_fields=[*WRITTEN, "updated_at"],
         )
         PositionChange.objects.bulk_create(self.changes)
+        if self.events:
+            journal.record_all(stream_of(self.account.pk), self.events)
+
+
+def _event(row: Position, change: PositionChange | None) -> dict[str, Any]:
+    return {
+        "type": "position_update",
+        "position": row.document,
+        "change": change and change.document,
+    }
 
 
 def _by_key(reported: Iterable[ReportedPosition]) -> dict[Key, ReportedPosition]:
@@ -236,6 +263,23 @@ class Position(models.Model):
     def key(self) -> Key:
         return self.exchange, self.symbol, self.product
 
+    @property
+    def document(self) -> dict[str, Any]:
+        """Return what clients are told of it, decimals as text."""
+        name = f"{self.exchange}:{self.symbol}"
+        facts = {fact: getattr(self, fact) for fact in FACTS if fact in TOLD}
+        return {
+            "exchange": self.exchange,
+            "symbol": self.symbol,
+            "instrument": name if self.instrument_id else None,
+            "product": self.product,
+            "is_reported": self.is_reported,
+            "reported_at": self.reported_at.isoformat(),
+        } | {
+            fact: str(value) if isinstance(value, Decimal) else value
+            for fact, value in facts.items()
+        }
+
 
 class PositionChangeQuerySet(models.QuerySet["PositionChange"]):
     """What became of positions, newest first."""
@@ -293,6 +337,15 @@ class PositionChange(models.Model):
         return (
             f"{self.symbol} {self.kind}: {self.quantity_before} → {self.quantity_after}"
         )
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Return what clients are told of it."""
+        return {
+            "kind": str(self.kind),
+            "quantity_before": self.quantity_before,
+            "quantity_after": self.quantity_after,
+        }
 
     @property
     def quantity_delta(self) -> int:

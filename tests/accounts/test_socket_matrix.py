@@ -52,7 +52,8 @@ async def received(site: Site, house: House, door: Door, caller: str) -> str:
     async with talking(site, path, address=address, **headers) as talk:
         if caller == "nobody":
             await talk.connection.send('{"type":"auth","token":"tsk_nobody"}')
-        return await said(talk, path.rpartition("/")[2])
+        name = "" if "<" in door.route else door.route.rpartition("/")[2]
+        return await said(talk, name)
 
 
 async def said(talk: Talk, name: str) -> str:
@@ -63,7 +64,7 @@ async def said(talk: Talk, name: str) -> str:
         return "yes"
     if name in ASKED:
         await talk.say("subscribe", keys=[ASKED[name]])
-    answer = await talk.hear("subscribed", "snapshot", "error")
+    answer = await talk.hear("snapshot", "error")
     if answer["type"] != "error":
         return "yes"
     if answer["code"] == "forbidden" and talk.connection.close_code is None:

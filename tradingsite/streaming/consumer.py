@@ -6,6 +6,8 @@ database, a slow client) is waited for by this socket alone, and never for long.
 
 import asyncio
 import logging
+from collections.abc import Coroutine
+from typing import Any
 
 import msgspec
 from channels.consumer import AsyncConsumer
@@ -29,6 +31,7 @@ from tradingsite.streaming.identity import (
     identify,
     token_in,
 )
+from tradingsite.streaming.paths import asked_in
 from tradingsite.streaming.seat import Following, Seat, Stream
 from tradingsite.streaming.sender import Sender
 from tradingsite.streaming.threads import in_thread
@@ -51,6 +54,7 @@ class StreamConsumer(AsyncConsumer):  # type: ignore[misc] # untyped package
     hub: Hub
     sender: Sender
     seat: Seat
+    named: Subscribe | None = None
 
     def __init__(self, feeds: tuple[Stream, ...] = ()) -> None:
         self.streams = {feed.name: feed for feed in feeds}
@@ -87,17 +91,24 @@ class StreamConsumer(AsyncConsumer):  # type: ignore[misc] # untyped package
         if self.hub.is_draining:
             raise Refused(Close.RESTART, "restart; come back and resume")
         await self.enter(scope)
+        self.named = asked_in(scope)
+        if self.named is not None:
+            await self.in_time(self.follow_named(self.named))
         pace = Pace(settings.SOCKET_MESSAGES_A_SECOND, asyncio.get_running_loop().time)
         while True:
             text = await self.hear()
             if not pace.admits():
                 raise Refused(Close.TOO_MANY, "too many messages a second")
-            try:
-                async with asyncio.timeout(HANDLE_WITHIN_S):
-                    await self.obey(text)
-            except (TimeoutError, DatabaseError) as error:
-                logger.warning("A socket was not served: %s", repr(error))
-                raise Refused(Close.UNAVAILABLE, "too busy; come back") from error
+            await self.in_time(self.obey(text))
+
+    async def in_time(self, work: Coroutine[Any, Any, None]) -> None:
+        """Wait for ``work``, but not for ever."""
+        try:
+            async with asyncio.timeout(HANDLE_WITHIN_S):
+                await work
+        except (TimeoutError, DatabaseError) as error:
+            logger.warning("A socket was not served: %s", repr(error))
+            raise Refused(Close.UNAVAILABLE, "too busy; come back") from error
 
     # --- who is there ---------------------------------------------------------------
     async def enter(self, scope: Scope) -> None:
@@ -187,8 +198,23 @@ class StreamConsumer(AsyncConsumer):  # type: ignore[misc] # untyped package
             detail = "This socket knows who you are."
             self.seat.say_error("already_authenticated", detail)
 
+    async def follow_named(self, said: Subscribe) -> None:
+        """Follow the one key that stands in the address, or close."""
+        (stream,) = self.streams.values()
+        if not self.seat.caller.principal.may(stream.scope):
+            raise Refused(Close.FORBIDDEN, f"{stream.scope} is needed")
+        following = self._followings[stream.name] = stream.followed_by(self.seat)
+        await following.subscribe(said)
+        if not self.seat.taken:
+            reason = f"{said.keys[0][:60]} is not there, or not for you"
+            raise Refused(Close.UNKNOWN_PATH, reason)
+
     async def follow(self, said: Subscribe | Unsubscribe) -> None:
         """Follow more keys of a stream, or fewer."""
+        if self.named is not None:
+            detail = "This socket follows what stands in its address."
+            self.seat.say_error("one_key", detail)
+            return
         stream = self.stream_of(said.stream)
         if stream is None:
             return

@@ -12,7 +12,7 @@ position that was read before it.
 
 import json
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -28,15 +28,18 @@ from tradingsite.streaming.publishing import publish
 
 MOST_PER_READ = 1000
 
+# The numbers of all events of one call follow one another.
 APPEND = """
 WITH position AS (
     INSERT INTO journal_streams AS stream (name, epoch, first_seq, last_seq)
-    VALUES (%s, %s, 1, 1)
-    ON CONFLICT (name) DO UPDATE SET last_seq = stream.last_seq + 1
+    VALUES (%(stream)s, %(epoch)s, 1, %(count)s)
+    ON CONFLICT (name) DO UPDATE SET last_seq = stream.last_seq + %(count)s
     RETURNING name, epoch, last_seq
 ), entry AS (
     INSERT INTO journal_entries (stream_id, seq, event, created_at)
-    SELECT name, last_seq, %s::jsonb, statement_timestamp() FROM position
+    SELECT name, last_seq - %(count)s + told.number, told.event::jsonb,
+           statement_timestamp()
+      FROM position, unnest(%(events)s::text[]) WITH ORDINALITY AS told (event, number)
 )
 SELECT epoch, last_seq FROM position
 """
@@ -68,14 +71,23 @@ class Gap:
 
 def append(stream: str, event: dict[str, Any]) -> Position:
     """Write ``event`` in the caller's transaction and return its position."""
+    return append_all(stream, [event])
+
+
+def append_all(stream: str, events: Sequence[dict[str, Any]]) -> Position:
+    """Write ``events``, at least one, in one step; return the position of the last."""
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError(
             "An event is written in the transaction that caused it."
         )
+    written: dict[str, Any] = {
+        "stream": stream,
+        "epoch": _new_epoch(),
+        "count": len(events),
+        "events": [json.dumps(event, cls=DjangoJSONEncoder) for event in events],
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            APPEND, [stream, _new_epoch(), json.dumps(event, cls=DjangoJSONEncoder)]
-        )
+        cursor.execute(APPEND, written)
         return Position(*cursor.fetchone())
 
 
@@ -89,7 +101,12 @@ def position(stream: str) -> Position:
 
 def record(stream: str, event: dict[str, Any]) -> Position:
     """Append ``event`` and tell the hubs to look after COMMIT; return its position."""
-    found = append(stream, event)
+    return record_all(stream, [event])
+
+
+def record_all(stream: str, events: Sequence[dict[str, Any]]) -> Position:
+    """Append ``events``, at least one, and tell the hubs once, after COMMIT."""
+    found = append_all(stream, events)
     transaction.on_commit(partial(publish, stream, {"seq": found.seq}), robust=True)
     return found
 

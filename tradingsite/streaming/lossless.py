@@ -117,9 +117,13 @@ class LosslessTopic:
             for part in parts:
                 await seat.sender.caught_up()
                 seat.sender.offer(part)
-        self._epoch = reached.epoch
+        is_first = not self._readers
         self._readers[seat.sender] = Reader(seat.caller, reached.seq)
         self._hub.watch.followed[self.name] = self
+        if is_first:
+            self._epoch = reached.epoch
+        elif reached.epoch != self._epoch:
+            await self._start_over(Gap("epoch", reached))
         await self.pull()
 
     async def leave(self, sender: Sender) -> None:
@@ -149,7 +153,10 @@ class LosslessTopic:
         count = PAGE
         while count == PAGE and self._readers:
             seq = min(reader.seq for reader in self._readers.values())
-            found = await self._since(Position(self._epoch, seq))
+            asked = Position(self._epoch, seq)
+            found = await self._since(asked)
+            if asked.epoch != self._epoch:
+                return  # all were given a snapshot of another history meanwhile
             if isinstance(found, Gap):
                 await self._start_over(found)
                 return
@@ -160,7 +167,8 @@ class LosslessTopic:
     def _deliver(self, event: Event) -> None:
         made = self._frame_of(event, self._epoch)
         for sender, reader in self._readers.items():
-            if reader.seq < event.seq:
+            # Who joined while this was read may be further behind, and is next in turn.
+            if reader.seq == event.seq - 1:
                 reader.seq = event.seq
                 sender.offer(made)
 

@@ -1,0 +1,145 @@
+"""Readers who join a lossless stream while events are on their way to others."""
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from django.utils import timezone
+
+from tradingsite.streaming.codes import Close
+from tradingsite.streaming.frames import Frame
+from tradingsite.streaming.hub import Hub
+from tradingsite.streaming.identity import Caller
+from tradingsite.streaming.journal import Event, Gap, Position
+from tradingsite.streaming.lossless import LosslessFeed, LosslessTopic
+from tradingsite.streaming.seat import Seat
+from tradingsite.streaming.sender import Sender
+
+FEED = LosslessFeed("ledger", "read:accounts", lambda *_: {}, set, lambda _: [])
+OLD, NEW = "old", "new"
+
+
+@dataclass
+class Wire:
+    """A connection that takes everything at once."""
+
+    frames: list[dict[str, Any]] = field(default_factory=list)
+    is_clear: bool = True
+    on_clear: Any = None
+
+    def write(self, frame: Frame) -> None:
+        self.frames.append(json.loads(frame.text))
+
+    def close(self, code: Close, reason: str) -> None:
+        raise AssertionError(reason)
+
+    @property
+    def events(self) -> list[int]:
+        return [one["seq"] for one in self.frames if one["type"] == "event"]
+
+    @property
+    def kinds(self) -> list[str]:
+        return [one["type"] for one in self.frames]
+
+
+class SlowTopic(LosslessTopic):
+    """A topic whose journal answers when it is told to, with what it read before."""
+
+    def __init__(self, hub: Hub) -> None:
+        super().__init__(hub, FEED, "ledger.north-1", "north-1")
+        self.now = Position(OLD, 0)
+        self.asked: asyncio.Queue[asyncio.Event] = asyncio.Queue()
+
+    async def _since(self, position: Position) -> list[Event] | Gap:
+        found = self.read(position)
+        may_go_on = asyncio.Event()
+        await self.asked.put(may_go_on)
+        await may_go_on.wait()
+        return found
+
+    def read(self, position: Position) -> list[Event] | Gap:
+        if position.epoch != self.now.epoch or position.seq > self.now.seq:
+            return Gap("epoch", self.now)
+        numbers = range(position.seq + 1, self.now.seq + 1)
+        return [Event(n, {"number": n}, timezone.now()) for n in numbers]
+
+    async def _snapshot(self) -> tuple[Position, list[Frame]]:
+        return self.now, [Frame(b'{"type":"snapshot"}')]
+
+    async def answer(self) -> None:
+        """Let the oldest question that was asked be answered."""
+        (await self.asked.get()).set()
+
+    async def answer_all(self, work: "asyncio.Task[None]") -> None:
+        while not work.done():
+            answering = asyncio.create_task(self.answer())
+            await asyncio.wait({work, answering}, return_when=asyncio.FIRST_COMPLETED)
+            answering.cancel()
+        await work
+
+
+def seat(hub: Hub) -> tuple[Seat, Wire]:
+    wire = Wire()
+    return Seat(hub, Sender(wire), cast("Caller", None)), wire
+
+
+async def joined(topic: SlowTopic, hub: Hub, after: Position | None) -> Wire:
+    one, wire = seat(hub)
+    await topic.answer_all(asyncio.create_task(topic.admit(one, after)))
+    return wire
+
+
+async def test_who_joins_under_a_pull_misses_nothing():
+    hub = Hub()
+    topic = SlowTopic(hub)
+    topic.now = Position(OLD, 5)
+    first = await joined(topic, hub, Position(OLD, 5))
+
+    late, second = seat(hub)
+    joining = asyncio.create_task(topic.admit(late, Position(OLD, 3)))
+    resuming = await topic.asked.get()
+    topic.now = Position(OLD, 6)
+    await topic.answer_all(asyncio.create_task(topic.pull()))
+    topic.now = Position(OLD, 7)
+    pulling = asyncio.create_task(topic.pull())
+    under_way = await topic.asked.get()
+    # Resumed as far as 5, it joins while only 7 is under way to the first.
+    resuming.set()
+    await joining
+    under_way.set()
+    await topic.answer_all(pulling)
+
+    assert first.events == [6, 7]
+    assert second.events == [4, 5, 6, 7]
+
+
+async def test_a_new_history_that_a_newcomer_finds_is_a_gap_for_the_others():
+    hub = Hub()
+    topic = SlowTopic(hub)
+    topic.now = Position(OLD, 500)
+    first = await joined(topic, hub, Position(OLD, 500))
+    topic.now = Position(NEW, 3)
+    second = await joined(topic, hub, None)
+    topic.now = Position(NEW, 4)
+    await topic.answer_all(asyncio.create_task(topic.pull()))
+
+    assert first.kinds == ["gap", "snapshot", "event"]
+    assert first.events == [4]
+    assert second.events == [4]
+
+
+async def test_who_resumed_an_old_history_does_not_go_on_in_the_new_one():
+    hub = Hub()
+    topic = SlowTopic(hub)
+    topic.now = Position(OLD, 2)
+    await joined(topic, hub, Position(OLD, 2))
+    late, second = seat(hub)
+    joining = asyncio.create_task(topic.admit(late, Position(OLD, 1)))
+    resuming = await topic.asked.get()
+    topic.now = Position(NEW, 4)
+    await topic.answer_all(asyncio.create_task(topic.pull()))
+    resuming.set()
+    await topic.answer_all(joining)
+
+    assert second.kinds == ["event", "gap", "snapshot"]

@@ -6,6 +6,12 @@ yielded once, in order, whatever happens to connections and servers in between::
     client = Streams(["wss://desk.example.com/ws/desk"], token="tsk_…")
     async for message in client.follow(quotes=["NSE:ACME"]):
         print(message)
+
+A socket that names in its address what it follows is followed without a name::
+
+    client = Streams(["wss://desk.example.com/ws/positions/north-1"], token="tsk_…")
+    async for message in client.follow():
+        print(message)
 """
 
 import asyncio
@@ -14,6 +20,7 @@ import json
 import random
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
@@ -36,10 +43,14 @@ class Streams:
         self._urls = itertools.cycle(urls)
         self._token = token
         self._after: dict[str, dict[str, dict[str, Any]]] = {}
+        self._newest: dict[str, Any] = {}
         self._wait_s = 0.0
 
     async def follow(self, **streams: Sequence[str]) -> AsyncIterator[Message]:
-        """Yield what the streams tell of these keys, without end."""
+        """Yield what the streams tell of these keys, without end.
+
+        Without any, what the address names.
+        """
         while True:
             try:
                 async for message in self._once(streams):
@@ -54,7 +65,10 @@ class Streams:
             self._wait_s = min(max(0.1, 2 * self._wait_s), LONGEST_WAIT_S)
 
     async def _once(self, streams: dict[str, Sequence[str]]) -> AsyncIterator[Message]:
-        async with connect(next(self._urls), open_timeout=5, proxy=None) as socket:
+        url = next(self._urls)
+        if self._newest and not streams:
+            url = f"{url}?{urlencode(self._newest)}"
+        async with connect(url, open_timeout=5, proxy=None) as socket:
             await socket.send(json.dumps({"type": "auth", "token": self._token}))
             for stream, keys in streams.items():
                 asked: Message = {
@@ -73,8 +87,10 @@ class Streams:
 
     def _note(self, message: Message) -> None:
         """Remember the position that a message brings, and when to come back."""
-        if "seq" in message:
+        # Of a snapshot of several frames nothing is known before the last of them.
+        if "seq" in message and message.get("is_last", True):
             position = {name: message[name] for name in ("epoch", "seq")}
+            self._newest = position
             self._after.setdefault(message["stream"], {})[message["key"]] = position
         elif message["type"] == "bye":
             self._wait_s = message["reconnect_after_ms"] / 1000

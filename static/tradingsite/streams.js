@@ -78,8 +78,9 @@ export class Streams {
     }
   }
 
-  remember({ stream, key, epoch, seq }) {
-    if (seq === undefined) return;
+  // Of a snapshot of several frames nothing is known before the last of them.
+  remember({ stream, key, epoch, seq, is_last: isLast }) {
+    if (seq === undefined || isLast === false) return;
     const positions = this.after.get(stream) ?? {};
     this.after.set(stream, { ...positions, [key]: { epoch, seq } });
   }

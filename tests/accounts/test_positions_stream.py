@@ -222,6 +222,17 @@ async def test_who_is_member_no_more_is_closed(
         )
 
 
+async def test_a_key_that_is_narrowed_to_other_accounts_is_closed(
+    site: Site, account: TradingAccount, key: ApiKey
+):
+    await in_thread(ApiKey.objects.update, all_accounts=False)
+    await in_thread(key.accounts.add, account)
+    async with talking(site, PATH, Authorization=bearer(key.text)) as talk:
+        await talk.hear("snapshot")
+        await in_thread(key.accounts.clear)
+        assert (await talk.end())[0] == 4403
+
+
 async def test_several_accounts_over_one_socket(
     site: Site, account: TradingAccount, key: ApiKey
 ):

@@ -7,7 +7,6 @@ from typing import Any, cast
 
 from django.utils import timezone
 
-from tradingsite.streaming.codes import Close
 from tradingsite.streaming.frames import Frame
 from tradingsite.streaming.hub import Hub
 from tradingsite.streaming.identity import Caller
@@ -31,7 +30,7 @@ class Wire:
     def write(self, frame: Frame) -> None:
         self.frames.append(json.loads(frame.text))
 
-    def close(self, code: Close, reason: str) -> None:
+    def close(self, code: int, reason: str) -> None:
         raise AssertionError(reason)
 
     @property

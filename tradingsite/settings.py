@@ -425,6 +425,8 @@ HEALTH_PARTS = [
 # What the one socket of a page can follow.
 STREAM_FEEDS = [
     "marketdata.consumers.QUOTES",
+    "marketdata.consumers.OPTIONS",
+    "marketdata.consumers.MONITOR",
     "marketdata.consumers.LABELS",
     "accounts.consumers.POSITIONS",
 ]

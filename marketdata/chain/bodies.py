@@ -27,11 +27,12 @@ def of_chain(chain: Chain, *, around: int) -> Body:
         "relative_label": chain.expiry.label,
         "at": chain.at,
         "observed_at": chain.observed_at,
-        "strikes": [_strike(row) for row in chain.around(around)],
+        "strikes": [of_row(row) for row in chain.around(around)],
     }
 
 
-def _strike(row: Strike) -> Body:
+def of_row(row: Strike) -> Body:
+    """Return one strike as the chain has it."""
     return {
         "strike": row.strike,
         "steps": row.steps,

@@ -102,6 +102,18 @@ def snapshot(
     """Return the chain now, or as it stood at the end of the minute of ``at``."""
     asked_at = at or timezone.now()
     rows, spot = read(expiry, asked_at, is_now=at is None)
+    return of_rows(expiry, asked_at, rows, spot, prefer=prefer)
+
+
+def of_rows(
+    expiry: ChainExpiry,
+    asked_at: datetime,
+    rows: Sequence[Row],
+    spot: float | None,
+    *,
+    prefer: Origin = Origin.FEED,
+) -> Chain:
+    """Return the chain that ``rows`` and the price of the underlying make."""
     observed_at = max((row.last_at for row in rows if row.last_at), default=None)
     days = (expiry.ends_at() - (observed_at or asked_at)).total_seconds() / DAY_S
     pairs = _side_by_side(rows)

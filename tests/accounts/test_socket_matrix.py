@@ -1,13 +1,16 @@
 """Who is received how at every socket: the same table, walked over real connections."""
 
+import datetime
 import itertools
 from collections.abc import Iterator
 
 import pytest
+from django.utils import timezone
 
 from tests.accounts import matrix
 from tests.accounts.matrix import Door, House, sockets
 from tests.marketdata.builders import make_exchange, make_hours, make_instrument
+from tests.marketdata.chains import make_options, make_underlying
 from tests.sockets import Site, Talk, bearer, in_thread, running_site, talking
 
 pytestmark = [
@@ -17,7 +20,12 @@ pytestmark = [
 ]
 
 # What is asked for at the socket that has no key in its address.
-ASKED = {"quotes": "NSE:ACME", "labels": "NSE:ACME"}
+ASKED = {
+    "quotes": "NSE:ACME",
+    "labels": "NSE:ACME",
+    "monitor": "NSE:ACME",
+    "options": "NSE:NIFTY@nearest",
+}
 FIRST_OWN_CODE = 4000
 
 
@@ -31,6 +39,8 @@ def site(django_db_setup: None) -> Iterator[Site]:
 def house(transactional_db: None) -> House:
     make_hours(make_exchange("NSE"))
     make_instrument("ACME")
+    soon = timezone.now().date() + datetime.timedelta(days=7)
+    make_options(make_underlying(), soon.isoformat(), [24_000.0])
     return House()
 
 

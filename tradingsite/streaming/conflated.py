@@ -14,14 +14,8 @@ from typing import Any
 import msgspec
 from django.db import Error as DatabaseError
 
-from tradingsite.streaming.commands import Subscribe
-from tradingsite.streaming.frames import (
-    MOST_BYTES_OUT,
-    Frame,
-    TooLarge,
-    encode,
-    frame,
-)
+from tradingsite.streaming.followed import Found, KeysFollowed
+from tradingsite.streaming.frames import Frame, TooLarge, encode, frame, grouped
 from tradingsite.streaming.hub import Hub
 from tradingsite.streaming.publishing import events_in
 from tradingsite.streaming.seat import Seat
@@ -32,7 +26,6 @@ logger = logging.getLogger(__name__)
 
 # A stream in which nothing moved for so long is called stale.
 STALE_AFTER_S = 10.0
-_ROOM_FOR_ENVELOPE = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +68,7 @@ class ConflatedTopic:
     def is_wanted(self) -> bool:
         return bool(self._readers)
 
-    async def find(self, words: Collection[str]) -> dict[str, tuple[str, str]]:
+    async def find(self, words: Collection[str]) -> Found:
         """Return (key, name) of the words that mean something."""
         found = {word: self._known[word] for word in words if word in self._known}
         unknown = [word for word in words if word not in found]
@@ -83,7 +76,7 @@ class ConflatedTopic:
             found |= await in_thread(self.feed.find)(unknown)
         return found
 
-    def join(self, sender: Sender, found: Mapping[str, tuple[str, str]]) -> None:
+    def join(self, sender: Sender, found: Found) -> None:
         """Send ``sender`` what is heard of these keys from now on."""
         for word, (key, name) in found.items():
             self._known[word] = (key, name)
@@ -107,18 +100,12 @@ class ConflatedTopic:
 
     def snapshot(self, keys: Iterable[str]) -> Iterator[Frame]:
         """Yield frames with the newest value of each key, null where there is none."""
-        parts: list[bytes] = []
-        size = 0
-        for key in keys:
-            value = self._newest.get(key, b"null")
-            part = encode(self._names[key]) + b":" + value
-            if parts and size + len(part) > MOST_BYTES_OUT - _ROOM_FOR_ENVELOPE:
-                yield self._snapshot_of(parts)
-                parts, size = [], 0
-            parts.append(part)
-            size += len(part) + 1
-        if parts:
-            yield self._snapshot_of(parts)
+        parts = [
+            encode(self._names[key]) + b":" + self._newest.get(key, b"null")
+            for key in keys
+        ]
+        for group in grouped(parts) if parts else ():
+            yield self._snapshot_of(group)
         if self._is_stale or not self._hub.is_connected:
             yield self._stale_frame()
 
@@ -220,53 +207,32 @@ class ConflatedTopic:
         return b'{"type":"update","stream":%b,"key":%b,"data":' % (stream, key)
 
 
-class ConflatedFollowing:
+class ConflatedFollowing(KeysFollowed):
     """The keys of one feed that one client follows."""
 
     def __init__(self, feed: Feed, seat: Seat) -> None:
+        super().__init__(feed.name, seat)
         self.feed = feed
-        self.seat = seat
-        # What clients are told a key is called.
-        self._names: dict[str, str] = {}
 
-    async def subscribe(self, said: Subscribe) -> None:
-        """Follow more keys: first their newest values, then what changes."""
+    async def find(self, words: Collection[str]) -> Found:
+        return await (await self._topic()).find(words)
+
+    async def join(self, found: Found) -> None:
         topic = await self._topic()
-        found = await topic.find(said.keys)
-        asked = dict(found.values())
-        if not self.seat.has_room(len(asked.keys() - self._names.keys()), topic.name):
-            return
         topic.join(self.seat.sender, found)
-        self._names |= asked
-        await topic.load(asked)
-        self.seat.say(
-            "subscribed",
-            stream=topic.name,
-            keys=list(asked.values()),
-            unknown=[word for word in said.keys if word not in found],
-        )
-        for part in topic.snapshot(asked):
+        keys = dict(found.values())
+        await topic.load(keys)
+        for part in topic.snapshot(keys):
             self.seat.sender.offer(part)
 
-    async def unsubscribe(self, words: list[str] | None) -> None:
-        topic = await self._topic()
-        keys = list(self._names)
-        if words is not None:
-            found = await topic.find(words)
-            keys = [key for key, _ in found.values() if key in self._names]
-        topic.leave(self.seat.sender, keys)
-        self.seat.taken -= len(keys)
-        names = [self._names.pop(key) for key in keys]
-        self.seat.say("unsubscribed", stream=topic.name, keys=names)
-
-    def leave(self) -> None:
-        topic = self.seat.hub.topic(self.feed.name)
+    def let_go(self, keys: Collection[str]) -> None:
+        topic = self.seat.hub.topic(self.stream)
         if isinstance(topic, ConflatedTopic):
-            topic.leave(self.seat.sender, self._names)
+            topic.leave(self.seat.sender, keys)
 
     async def _topic(self) -> ConflatedTopic:
         hub = self.seat.hub
-        topic = hub.topic(self.feed.name)
+        topic = hub.topic(self.stream)
         if not isinstance(topic, ConflatedTopic):
             topic = ConflatedTopic(hub, self.feed)
         await hub.open(topic)

@@ -15,6 +15,7 @@ import msgspec
 
 MOST_BYTES_IN = 16 * 1024
 MOST_BYTES_OUT = 64 * 1024
+_ROOM_FOR_ENVELOPE = 1024
 
 _TEXT = 0x81  # the only frame of a text message
 _LENGTH_IN_2 = 126
@@ -61,6 +62,19 @@ def joined(parts: Iterable[Frame]) -> Iterator[Frame]:
         size += len(part.text) + 1
     if texts:
         yield _array(texts)
+
+
+def grouped(texts: list[bytes]) -> Iterator[list[bytes]]:
+    """Yield the texts in groups that fit into a frame; one group at least."""
+    group: list[bytes] = []
+    size = 0
+    for text in texts:
+        if group and size + len(text) > MOST_BYTES_OUT - _ROOM_FOR_ENVELOPE:
+            yield group
+            group, size = [], 0
+        group.append(text)
+        size += len(text) + 1
+    yield group
 
 
 def _array(texts: list[bytes]) -> Frame:

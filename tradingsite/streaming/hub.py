@@ -5,7 +5,7 @@ nothing. Redis is asked once per topic and process, however many sockets want it
 topic that nobody wants any more is given back.
 
 A topic decides what its events mean: ``conflated`` keeps the newest value per key,
-``lossless`` follows a journal.
+``lossless`` follows a journal, ``polled`` computes its values itself.
 """
 
 import asyncio
@@ -103,6 +103,10 @@ class Hub:
         channel = channel_of(topic.name)
         self._topics[channel] = topic
         await self.start().subscribe(channel)
+
+    def keep(self, topic: Topic) -> None:
+        """Know ``topic``, of which nothing is published."""
+        self._topics[channel_of(topic.name)] = topic
 
     async def close(self, topic: Topic) -> None:
         """Hear it no more, if nobody wants it."""

@@ -6,7 +6,7 @@ the last it was sent, whatever else happens: nothing is skipped and nothing come
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from django.db import Error as DatabaseError
 from tradingsite.streaming import journal
 from tradingsite.streaming.codes import Close
 from tradingsite.streaming.commands import Subscribe
-from tradingsite.streaming.frames import MOST_BYTES_OUT, Frame, encode, frame
+from tradingsite.streaming.frames import Frame, encode, frame, grouped
 from tradingsite.streaming.hub import Hub
 from tradingsite.streaming.identity import Caller, Principal
 from tradingsite.streaming.journal import Event, Gap, Position
@@ -28,7 +28,6 @@ logger = logging.getLogger(__name__)
 PAGE = 200
 # What a closing frame has room for.
 MOST_REASON_BYTES = 120
-_ROOM_FOR_ENVELOPE = 1024
 Pair = tuple[Principal, str]
 
 
@@ -285,16 +284,3 @@ class LosslessFollowing:
             await topic.admit(self.seat, after)
         finally:
             topic.joining -= 1
-
-
-def grouped(texts: list[bytes]) -> Iterator[list[bytes]]:
-    """Yield the texts in groups that fit into a frame; one group at least."""
-    group: list[bytes] = []
-    size = 0
-    for text in texts:
-        if group and size + len(text) > MOST_BYTES_OUT - _ROOM_FOR_ENVELOPE:
-            yield group
-            group, size = [], 0
-        group.append(text)
-        size += len(text) + 1
-    yield group

@@ -1,9 +1,9 @@
 """What one client is sent: at once while it keeps up, else from a bounded backlog.
 
 A frame with a ``slot`` replaces the older one of that slot: of a value that moves
-only the newest is worth sending. Frames without a slot are all sent, in order; who
-lets too many of them wait is closed with a code and resumes. Who reads nothing at all
-is cut off after ``SEND_WITHIN_S``.
+only the newest is worth sending, and all who wait for it share that one. Frames
+without a slot are all sent, in order; who lets too many of them wait is closed with a
+code and resumes. Who reads nothing at all is cut off after ``SEND_WITHIN_S``.
 """
 
 import asyncio
@@ -17,6 +17,10 @@ SEND_WITHIN_S = 5.0
 MOST_BYTES_WAITING = 128 * 1024
 
 Later = Callable[["Sender"], None]
+
+
+class _Own:
+    """The slot of a frame that nothing replaces."""
 
 
 class Sender:
@@ -60,10 +64,20 @@ class Sender:
         else:
             self._keep(frame, slot)
 
+    @property
+    def keeps_up(self) -> bool:
+        """Tell whether what is offered now is sent at once."""
+        return self._later is None and self.wire.is_clear and not self._backlog
+
     async def caught_up(self) -> None:
-        """Wait until nothing waits any more, or the client is gone."""
-        if self._backlog:
-            self._idle = asyncio.Event()
+        """Wait until nothing waits any more, or the client is gone.
+
+        Nothing waits either when the one who asked goes on.
+        """
+        while self._backlog:
+            # Several may wait for the same client.
+            if self._idle is None or self._idle.is_set():
+                self._idle = asyncio.Event()
             await self._idle.wait()
 
     def take_held(self) -> tuple[Frame, ...]:
@@ -95,7 +109,7 @@ class Sender:
     def _hold(self, frame: Frame, slot: Hashable) -> None:
         if not self._held and self._later:
             self._later(self)
-        key = object() if slot is None else slot
+        key = _Own() if slot is None else slot
         # Taken out first, so that the newest stands last.
         self.dropped += self._held.pop(key, None) is not None
         self._held[key] = frame
@@ -103,13 +117,12 @@ class Sender:
     def _keep(self, frame: Frame, slot: Hashable) -> None:
         if self.closed_with is not None:
             return
-        key = object() if slot is None else slot
-        older = self._backlog.get(key)
-        if older is not None:
-            self.dropped += 1
-            self._waiting_bytes -= len(older.text)
+        key = _Own() if slot is None else slot
+        self.dropped += key in self._backlog
+        # In the place of the older one: who moves most does not wait longest.
         self._backlog[key] = frame
-        self._waiting_bytes += len(frame.text)
+        if slot is None:
+            self._waiting_bytes += len(frame.text)
         if self._waiting_bytes > MOST_BYTES_WAITING:
             self._give_up()
         elif self._deadline is None:
@@ -118,8 +131,10 @@ class Sender:
     def _go_on(self) -> None:
         """Send what waits, as far as the client takes it."""
         while self._backlog and self.wire.is_clear:
-            frame = self._backlog.pop(next(iter(self._backlog)))
-            self._waiting_bytes -= len(frame.text)
+            key = next(iter(self._backlog))
+            frame = self._backlog.pop(key)
+            if isinstance(key, _Own):
+                self._waiting_bytes -= len(frame.text)
             self.wire.write(frame)
         self._rest()
         if self._backlog:

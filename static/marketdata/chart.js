@@ -7,7 +7,7 @@ import { Feed } from "./chart/feed.js";
 import { LastPrice, Legend } from "./chart/legend.js";
 import { Marks } from "./chart/marks.js";
 import { Status } from "./chart/status.js";
-import { Streams } from "../tradingsite/streams.js";
+import { pageStreams } from "../tradingsite/streams.js";
 
 const FIRST_PAGE = 300;
 const NEXT_PAGE = 500;
@@ -36,7 +36,7 @@ class ChartPage {
     this.daily = this.feedOf("1D");
     this.askDays();
     this.open(this.rememberedResolution());
-    new Streams().follow("quotes", [config.ticker], (message) => this.heard(message));
+    pageStreams().follow("quotes", [config.ticker], (message) => this.heard(message));
   }
 
   // The socket is quicker than the next question; the bars themselves come by asking.

@@ -1,13 +1,13 @@
 // Prices on a page that move with the market: every element with data-quote="EXCHANGE:SYMBOL".
 
 import { price, write } from "./chart/numbers.js";
-import { Streams } from "../tradingsite/streams.js";
+import { pageStreams } from "../tradingsite/streams.js";
 
 const DECIMALS = 2;
 
 class LiveQuotes {
   constructor() {
-    this.streams = new Streams();
+    this.streams = pageStreams();
     this.newest = new Map();
     this.look();
     // What the server has just written is older than what was heard since.
@@ -27,6 +27,7 @@ class LiveQuotes {
       this.show(message.key);
     } else if (message.type === "stale" || message.type === "lost") {
       this.newest.clear();
+      for (const element of document.querySelectorAll("[data-quoted]")) element.removeAttribute("data-quoted");
     }
   }
 
@@ -36,6 +37,7 @@ class LiveQuotes {
     const text = price(quote.price, DECIMALS);
     for (const element of document.querySelectorAll(`[data-quote="${CSS.escape(key)}"]`)) {
       write(element, text);
+      element.setAttribute("data-quoted", "");
     }
   }
 }

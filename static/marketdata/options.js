@@ -3,6 +3,7 @@
 import { Builder } from "./options/builder.js";
 import { ChainCharts } from "./options/charts.js";
 import { HistoryCharts } from "./options/history.js";
+import { LiveChain } from "./options/live.js";
 
 const page = document.querySelector("[data-options-page]");
 const config = JSON.parse(document.getElementById("options-config").textContent);
@@ -10,10 +11,13 @@ const charts = new ChainCharts(page);
 const history = new HistoryCharts(page, config);
 const builder = new Builder(page.querySelector("[data-builder]"), config);
 
-function drawCharts() {
-  const curves = JSON.parse(document.getElementById("options-curves").textContent);
+function drawCharts(curves) {
   builder.look(curves);
   charts.draw(curves);
+}
+
+function written() {
+  return JSON.parse(document.getElementById("options-curves").textContent);
 }
 
 function prices() {
@@ -79,19 +83,22 @@ page.addEventListener("keydown", (event) => {
   act(event.target);
 });
 document.body.addEventListener("htmx:beforeSwap", remember);
+// A past minute stands still.
+const live = config.at ? null : new LiveChain(page, config, drawCharts);
 document.body.addEventListener("htmx:afterSwap", () => {
   restore();
-  drawCharts();
+  drawCharts(written());
+  live?.look();
 });
 // Another width is another drawing.
 let resizing = 0;
 window.addEventListener("resize", () => {
   clearTimeout(resizing);
   resizing = setTimeout(() => {
-    drawCharts();
+    charts.draw(charts.last);
     history.draw();
     builder.redraw();
   }, 150);
 });
-drawCharts();
+drawCharts(written());
 showMoney();

@@ -101,15 +101,19 @@ function startLiveParts() {
   }
 
   document.body.addEventListener("htmx:beforeRequest", (event) => {
-    // Nobody looks at a hidden page: it asks again when it is shown.
-    if (document.hidden && event.target.matches("[data-live]")) event.preventDefault();
+    // Nobody looks at a hidden page: it asks again when it is shown. What a stream moves
+    // need not ask.
+    const isLive = event.target.matches("[data-live]");
+    if (isLive && (document.hidden || event.target.matches("[data-streamed]"))) event.preventDefault();
   });
   document.body.addEventListener("htmx:sendError", showLost);
   document.body.addEventListener("htmx:timeout", showLost);
   document.body.addEventListener("htmx:responseError", showLost);
-  document.body.addEventListener("htmx:afterSwap", () => {
-    if (lost) lost.hidden = true;
-  });
+  for (const heard of ["htmx:afterSwap", "stream:heard"]) {
+    document.body.addEventListener(heard, () => {
+      if (lost) lost.hidden = true;
+    });
+  }
 }
 
 document.addEventListener("keydown", onKey);

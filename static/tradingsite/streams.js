@@ -6,6 +6,14 @@ const PING_MS = 10000;
 // Who would be refused again does not come back.
 const FINAL_CODES = new Set([4400, 4401, 4403, 4404]);
 
+let shared;
+
+// The one socket that all scripts of a page share.
+export function pageStreams() {
+  shared ??= new Streams();
+  return shared;
+}
+
 export class Streams {
   constructor(path = "/ws/desk") {
     this.url = new URL(path, location.href.replace(/^http/, "ws")).href;
@@ -24,7 +32,14 @@ export class Streams {
     this.followed.set(stream, listeners);
     const added = keys.filter((key) => !listeners.has(key));
     for (const key of keys) listeners.set(key, listener);
-    if (this.isOpen && added.length) this.subscribe(stream, added);
+    // Before the welcome nobody listens; with it everything is asked for.
+    if (this.isOpen && this.isWelcome && added.length) this.subscribe(stream, added);
+  }
+
+  unfollow(stream, keys) {
+    const listeners = this.followed.get(stream);
+    for (const key of keys) listeners?.delete(key);
+    if (this.isOpen && this.isWelcome) this.say({ type: "unsubscribe", stream, keys });
   }
 
   get isOpen() {
@@ -36,6 +51,7 @@ export class Streams {
     clearTimeout(this.timer);
     const socket = new WebSocket(this.url);
     this.socket = socket;
+    this.isWelcome = false;
     socket.addEventListener("message", (event) => this.heard(JSON.parse(event.data)));
     socket.addEventListener("close", (event) => this.closed(socket, event.code));
   }
@@ -69,7 +85,10 @@ export class Streams {
   take(message) {
     if (message.type === "welcome") {
       this.waitMs = 0;
-      for (const [stream, listeners] of this.followed) this.subscribe(stream, [...listeners.keys()]);
+      this.isWelcome = true;
+      for (const [stream, listeners] of this.followed) {
+        if (listeners.size) this.subscribe(stream, [...listeners.keys()]);
+      }
     } else if (message.type === "bye") {
       this.waitMs = message.reconnect_after_ms;
     } else if (message.stream) {

@@ -33,6 +33,11 @@ def remember_complaints(page: Page, complaints: list[str]) -> None:
     page.on("console", remember)
 
 
+def without_sockets(page: Page) -> None:
+    """Let no page of ``page`` reach the server by a socket."""
+    page.add_init_script("window.WebSocket = class { addEventListener() {} };")
+
+
 def log_in(
     page: Page, site: str, username: str, password: str, *, code: str = ""
 ) -> None:

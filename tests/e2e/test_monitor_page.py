@@ -8,6 +8,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, ViewportSize, expect
 
 from marketdata.models import Instrument
+from tests.e2e.browser import without_sockets
 from tests.marketdata.builders import make_bar, make_instrument, save_bars
 from tests.marketdata.chains import make_options
 
@@ -67,6 +68,7 @@ def test_the_price_on_the_monitor_moves_by_itself(
 
 
 def test_keys_go_to_the_next_expiry_and_back(page: Page, site: str, listed: Instrument):
+    without_sockets(page)
     page.goto(f"{site}/monitor/")
     near, far = (page.locator(f"#expiry-{day_after(days)}") for days in (2, 9))
     expect(near).to_have_attribute("aria-current", "true")
@@ -86,6 +88,7 @@ def test_keys_go_to_the_next_expiry_and_back(page: Page, site: str, listed: Inst
 def test_the_focus_stays_when_the_part_is_replaced(
     page: Page, site: str, listed: Instrument
 ):
+    without_sockets(page)
     page.goto(f"{site}/monitor/")
     far = page.locator(f"#expiry-{day_after(9)}")
     far.focus()

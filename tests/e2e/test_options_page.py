@@ -7,6 +7,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from marketdata.models import Instrument
+from tests.e2e.browser import without_sockets
 from tests.marketdata.builders import IST
 from tests.marketdata.chains import Line, Quote, make_options, save_chain
 
@@ -56,6 +57,7 @@ def test_keys_walk_through_the_chain_and_sell(site: str, page: Page, chain: Inst
 
 
 def test_a_refresh_keeps_the_focus(site: str, page: Page, chain: Instrument):
+    without_sockets(page)
     page.goto(f"{site}/options/DEMO:NIFTY")
     page.locator(".chain__money [data-leg=PE]").focus()
 

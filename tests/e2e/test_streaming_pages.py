@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from marketdata import quotes
 from marketdata.bars import Bar
 from marketdata.models import Instrument
-from tests.e2e.browser import PATIENCE_MS
+from tests.e2e.browser import PATIENCE_MS, without_sockets
 from tests.marketdata.builders import make_bar, save_bars
 from tradingsite import redis as ground
 
@@ -73,7 +73,7 @@ def test_without_a_socket_the_price_stands_until_it_is_written(
     page: Page, site: str, traded: Instrument
 ):
     """The control: the same page without sockets does not see what is only told."""
-    page.add_init_script("window.WebSocket = class { addEventListener() {} };")
+    without_sockets(page)
     page.goto(f"{site}/chart/DEMO:NIFTY")
     close = page.locator("[data-legend] [data-field=close]")
 

@@ -182,7 +182,7 @@ def test_an_expiry_that_has_ended_keeps_what_was_known(
 
 @needs_recordings
 def test_a_real_chain_fits_into_frames(asha: Client, nifty: Instrument):
-    spot, lines = kite_chain("15-15")
+    spot, lines = kite_chain("10-23")
     options = make_options(nifty, EXPIRY, [line.strike for line in lines])
     save_chain(nifty, options, lines, "2026-11-20 11:59", spot=spot)
     parts = told(computed("NIFTY"))
@@ -192,7 +192,7 @@ def test_a_real_chain_fits_into_frames(asha: Client, nifty: Instrument):
     assert parts["summary"]["pcr"] == rest(asha)["metrics"]["pcr"]
 
 
-# --- closed intervals -------------------------------------------------------------------
+# --- closed intervals -----------------------------------------------------------------
 
 
 def at_clock(text: str, stream: str = "ticks:0") -> None:

@@ -45,9 +45,9 @@ class Market:
 
     def __init__(self) -> None:
         ground.client().delete(quotes.keys().prices)
-        always = {"opens": "00:00", "closes": "00:00", "weekdays": range(7)}
         for code in ("NSE", "NFO"):
-            make_hours(make_exchange(code), **always)
+            exchange = make_exchange(code)
+            make_hours(exchange, opens="00:00", closes="00:00", weekdays=range(7))
         self.nifty = Instrument.objects.create(
             exchange_id="NSE",
             symbol="NIFTY",

@@ -9,6 +9,7 @@ from django.utils import timezone
 from marketdata import monitor, quotes
 from marketdata.consumers.monitor import find_sights, sight_family
 from marketdata.models import Instrument, ShardPosition
+from tests import asyncapi
 from tests.marketdata.builders import ist, make_bar, make_instrument, save_bars
 from tests.marketdata.chains import (
     Line,
@@ -63,6 +64,7 @@ def computed(word: str) -> Family:
 
 def told(word: str) -> dict[str, Any]:
     parts: dict[str, Any] = json.loads(encode(computed(word).parts))
+    asyncapi.check({"type": "update", "stream": "monitor", "key": word, "data": parts})
     return parts
 
 

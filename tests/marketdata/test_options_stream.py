@@ -8,10 +8,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
+from redis.exceptions import RedisError
 
 from marketdata import quotes
 from marketdata.consumers.options import chain_family, find_chains
 from marketdata.models import Instrument, ShardPosition
+from tests import asyncapi
 from tests.marketdata.builders import ist
 from tests.marketdata.chains import (
     Line,
@@ -68,6 +70,9 @@ def computed(word: str, before: Family | None = None) -> Family:
 def told(family: Family) -> dict[str, Any]:
     """Return the parts as a client reads them."""
     parts: dict[str, Any] = json.loads(encode(family.parts))
+    asyncapi.check(
+        {"type": "update", "stream": "options", "key": "NSE:NIFTY", "data": parts}
+    )
     return parts
 
 
@@ -169,6 +174,18 @@ def test_where_nothing_has_changed_nothing_is_computed(
     assert moved is not first
 
 
+def test_without_redis_the_bars_are_told(
+    chain: None, options: Options, monkeypatch: pytest.MonkeyPatch
+):
+    def away() -> None:
+        raise RedisError
+
+    tell(options[24_000.0, "CE"], 120.0)
+    monkeypatch.setattr(ground, "client", away)
+
+    assert told(computed("NIFTY"))["24000"]["call"]["price"] == 115.0
+
+
 def test_an_expiry_that_has_ended_keeps_what_was_known(
     chain: None, monkeypatch: pytest.MonkeyPatch
 ):
@@ -258,7 +275,7 @@ def test_a_bucket_has_what_the_original_says_of_it(minutes: None):
 
 def test_a_bucket_has_the_numbers_of_rest(asha: Client, minutes: None):
     [message] = told(computed("NIFTY@@1min")).values()
-    query = {
+    query: dict[str, str | int] = {
         "symbol": "NIFTY",
         "expiry": EXPIRY,
         "resolution": 1,

@@ -113,6 +113,28 @@ async def test_too_much_that_must_not_be_lost_closes_with_a_code(wire: FakeWire)
     assert wire.written == []
 
 
+async def test_what_a_newer_one_replaces_closes_nobody(wire: FakeWire):
+    sender = Sender(wire)
+    wire.is_clear = False
+    for number in range(60):
+        sender.offer(frame("update", f="x" * 10_000, n=number), number % 30)
+
+    assert wire.closed is None
+    wire.clear()
+    assert [json.loads(text)["n"] for text in wire.said()] == list(range(30, 60))
+
+
+async def test_two_may_wait_until_nothing_waits(wire: FakeWire):
+    sender = Sender(wire)
+    wire.is_clear = False
+    sender.offer(numbered(1))
+    waiting = [asyncio.create_task(sender.caught_up()) for _ in range(2)]
+    await asyncio.sleep(0)
+    wire.clear()
+
+    await asyncio.wait_for(asyncio.gather(*waiting), 5)
+
+
 async def test_who_reads_nothing_is_given_up_in_time(
     wire: FakeWire, monkeypatch: pytest.MonkeyPatch
 ):

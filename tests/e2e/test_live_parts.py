@@ -263,3 +263,20 @@ def test_who_wants_less_motion_sees_no_flash(
     )
 
     assert color[0] == color[1]
+
+
+@pytest.mark.parametrize(
+    ("path", "part"),
+    [("/options/DEMO:NIFTY", "#options-sight"), ("/monitor/", "#monitor-sight")],
+)
+def test_the_stream_writes_figures_as_the_server_does(
+    site: str, page: Page, chain: Chain, path: str, part: str
+):
+    streamed(page, f"{site}{path}")
+    page.wait_for_timeout(1500)
+    told = page.locator(part).inner_text()
+    without_sockets(page)
+    page.goto(f"{site}{path}")
+
+    # The first are written by the stream, the second by the server.
+    assert page.locator(part).inner_text() == told

@@ -126,23 +126,36 @@ class ReportedBalance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedOrder:
-    """An order as the broker has it; ``status`` is the broker's own word."""
+    """An order as the broker has it; ``status`` is the broker's own word.
+
+    A price that the order has not (the limit of a market order, the average of one
+    that did not trade) is absent. ``changed_at`` is when the exchange last changed
+    it, by the broker's clock and often only to the second.
+    """
 
     order_id: str
+    exchange_order_id: str = ""
     exchange: str
     symbol: str
     product: str
     side: str
     order_type: str
+    validity: str = ""
     status: str
     status_message: str = ""
     quantity: int
     filled_quantity: int = 0
-    price: Decimal = ZERO
-    trigger_price: Decimal = ZERO
-    average_price: Decimal = ZERO
+    canceled_quantity: int = 0
+    price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    average_price: Decimal | None = None
     tag: str = ""
     placed_at: datetime | None = None
+    changed_at: datetime | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.exchange, self.symbol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

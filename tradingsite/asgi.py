@@ -15,6 +15,7 @@ from django.core.asgi import get_asgi_application  # noqa: E402
 
 from accounts import routing as accounts_routing  # noqa: E402
 from marketdata import routing as marketdata_routing  # noqa: E402
+from orders import routing as orders_routing  # noqa: E402
 from tradingsite.fastpath import FastPath  # noqa: E402
 from tradingsite.lifespan import Lifespan  # noqa: E402
 from tradingsite.limits import Limits, State  # noqa: E402
@@ -25,12 +26,16 @@ def make_application() -> ProtocolTypeRouter:
     """Return an application with a state of its own."""
     state = State()
     http = FastPath(Limits(get_asgi_application(), state), state)
+    addresses = [
+        *marketdata_routing.sockets,
+        *accounts_routing.sockets,
+        *orders_routing.sockets,
+        desk(),
+    ]
     return ProtocolTypeRouter(
         {
             "http": http,
-            "websocket": Sockets(
-                [*marketdata_routing.sockets, *accounts_routing.sockets, desk()], state
-            ),
+            "websocket": Sockets(addresses, state),
             "lifespan": Lifespan(state, hatch=http.at_once),
         }
     )

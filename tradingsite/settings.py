@@ -429,6 +429,7 @@ STREAM_FEEDS = [
     "marketdata.consumers.MONITOR",
     "marketdata.consumers.LABELS",
     "accounts.consumers.POSITIONS",
+    "orders.consumers.ORDERS",
 ]
 UDF_MARKS = [
     "marketdata.marks.sources.labels",

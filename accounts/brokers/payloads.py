@@ -7,7 +7,7 @@ into ``Decimal``; a number that cannot be meant refuses the whole answer.
 
 import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -24,8 +24,11 @@ IST = ZoneInfo("Asia/Kolkata")
 MOST = Decimal(10) ** 13
 ZERO = Decimal(0)
 Quantity = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-Word = Annotated[str, msgspec.Meta(min_length=1, max_length=12)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+# PostgreSQL keeps no NUL.
+NO_NUL = r"^[^\x00]*$"
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=NO_NUL)]
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=12, pattern=NO_NUL)]
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -151,35 +154,43 @@ class Order(msgspec.Struct, frozen=True):
     exchange: Word
     tradingsymbol: Name
     product: Word
-    transaction_type: Word
+    transaction_type: Literal["BUY", "SELL"]
     order_type: Word
-    status: Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
-    quantity: Quantity
-    filled_quantity: Quantity = 0
+    status: Annotated[str, msgspec.Meta(min_length=1, max_length=32, pattern=NO_NUL)]
+    quantity: Count
+    filled_quantity: Count = 0
+    cancelled_quantity: Count = 0
+    exchange_order_id: str | None = None
+    validity: str | None = None
     status_message: str | None = None
     price: Decimal = ZERO
     trigger_price: Decimal = ZERO
     average_price: Decimal = ZERO
     tag: str | None = None
     order_timestamp: str | None = None
+    exchange_update_timestamp: str | None = None
 
     def reported(self) -> ReportedOrder:
         return ReportedOrder(
             order_id=self.order_id,
+            exchange_order_id=text(self.exchange_order_id, 64),
             exchange=self.exchange,
             symbol=self.tradingsymbol,
             product=self.product,
             side=self.transaction_type,
             order_type=self.order_type,
+            validity=text(self.validity, 12),
             status=self.status,
-            status_message=self.status_message or "",
+            status_message=text(self.status_message, 500),
             quantity=self.quantity,
             filled_quantity=self.filled_quantity,
-            price=number(self.price),
-            trigger_price=number(self.trigger_price),
-            average_price=number(self.average_price),
-            tag=self.tag or "",
+            canceled_quantity=self.cancelled_quantity,
+            price=price(self.price),
+            trigger_price=price(self.trigger_price),
+            average_price=price(self.average_price),
+            tag=text(self.tag, 64),
             placed_at=moment(self.order_timestamp),
+            changed_at=moment(self.exchange_update_timestamp),
         )
 
 
@@ -200,6 +211,11 @@ def number(value: Decimal) -> Decimal:
 def price(value: Decimal) -> Decimal | None:
     """Return a price; nothing where the broker has none and writes 0."""
     return number(value) if value > 0 else None
+
+
+def text(value: str | None, longest: int) -> str:
+    """Return what is told to people only, as long as it is kept."""
+    return (value or "").replace("\0", "")[:longest]
 
 
 def moment(text: str | None) -> datetime.datetime | None:

@@ -9,7 +9,7 @@ import pytest
 from django.db import transaction
 from pytest_django import DjangoAssertNumQueries
 
-from accounts.consumers import readable_positions
+from accounts.consumers import POSITIONS
 from accounts.models import ApiKey, Membership, Position, TradingAccount
 from accounts.models.positions import stream_of
 from accounts.principals import Principal, Scope
@@ -152,7 +152,7 @@ def test_who_may_go_on_reading_is_who_may_begin(
     assert may < pairs
 
     with django_assert_num_queries(4):
-        assert readable_positions(pairs) == may
+        assert POSITIONS.readable(pairs) == may
 
 
 # --- the socket -------------------------------------------------------------------

@@ -44,6 +44,7 @@ def serving(addresses: Addresses) -> list[Program]:
         program("ingestor", manage("ingest_ticks")),
         program("gaps", manage("fill_gaps")),
         program("outbox", manage("deliver_outbox")),
+        program("follower", manage("follow_orders")),
         program("worker", celery("worker")),
         program("beat", celery("beat", "--pidfile=")),
     ]

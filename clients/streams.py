@@ -18,7 +18,7 @@ import asyncio
 import itertools
 import json
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -46,7 +46,7 @@ class Streams:
         self._newest: dict[str, Any] = {}
         self._wait_s = 0.0
 
-    async def follow(self, **streams: Sequence[str]) -> AsyncIterator[Message]:
+    async def follow(self, **streams: Sequence[str]) -> AsyncGenerator[Message, None]:
         """Yield what the streams tell of these keys, without end.
 
         Without any, what the address names.
@@ -64,7 +64,9 @@ class Streams:
             await asyncio.sleep(self._wait_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
             self._wait_s = min(max(0.1, 2 * self._wait_s), LONGEST_WAIT_S)
 
-    async def _once(self, streams: dict[str, Sequence[str]]) -> AsyncIterator[Message]:
+    async def _once(
+        self, streams: dict[str, Sequence[str]]
+    ) -> AsyncGenerator[Message, None]:
         url = next(self._urls)
         if self._newest and not streams:
             url = f"{url}?{urlencode(self._newest)}"

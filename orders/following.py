@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 
 from django.db import Error as DatabaseError
 from django.db import connection
@@ -62,17 +63,24 @@ class Follower:
         self.followed: dict[int, Followed] = {}
         self._report = report
         self._look_at = 0.0
+        self._errands: SimpleQueue[Followed | None] = SimpleQueue()
 
     def stop(self) -> None:
         self.stopping.set()
 
     def run(self) -> None:
         """Look for accounts and read their books until told to stop."""
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="orders") as readers:
-            while not self.stopping.wait(STEP_S):
-                self._look_safely()
-                self._send_out(readers)
-        self._let_go()
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="orders") as threads:
+            readers = [threads.submit(self._read_on) for _ in range(THREADS)]
+            try:
+                while not self.stopping.wait(STEP_S):
+                    self._look_safely()
+                    self._send_out()
+            finally:
+                for _ in readers:
+                    self._errands.put(None)
+        self.let_go()
+        connection.close()
 
     def look(self) -> None:
         """Take the accounts that nobody follows, and let go of those that closed."""
@@ -92,6 +100,14 @@ class Follower:
                 mine.account = account
                 mine.is_market_open = hours.is_open(places[pk], now)
         self._report(len(self.followed))
+
+    def let_go(self) -> None:
+        """Give the accounts back, so that others need not wait for the leases' ends."""
+        try:
+            for one in self.followed.values():
+                claims.release(one.lease)
+        except DatabaseError as error:
+            logger.warning("Leases end by themselves: %s", error)
 
     def turn(self, one: Followed) -> None:
         """Read one book, and find when it is read next."""
@@ -118,12 +134,20 @@ class Follower:
         self.followed[account.pk] = Followed(account, lease)
         return self.followed[account.pk]
 
-    def _send_out(self, readers: ThreadPoolExecutor) -> None:
+    def _read_on(self) -> None:
+        """Read the books that are due, one after another, in a thread."""
+        try:
+            while (one := self._errands.get()) is not None:
+                self.turn(one)
+        finally:
+            connection.close()
+
+    def _send_out(self) -> None:
         now = time.monotonic()
         for one in list(self.followed.values()):
             if one.due_at <= now and not (one.is_being_read or one.is_lost):
                 one.is_being_read = True
-                readers.submit(self.turn, one)
+                self._errands.put(one)
 
     def _wait_after(self, one: Followed) -> float:
         try:
@@ -158,12 +182,3 @@ class Follower:
             has_moved=bool(applied.changes),
             is_open=one.is_market_open,
         )
-
-    def _let_go(self) -> None:
-        try:
-            for one in self.followed.values():
-                claims.release(one.lease)
-        except DatabaseError as error:
-            logger.warning("Leases end by themselves: %s", error)
-        finally:
-            connection.close()

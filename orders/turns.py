@@ -42,5 +42,5 @@ class Rhythm:
     def after_failure(self, *, for_good: bool) -> float:
         """Return how many seconds to wait; jitter keeps accounts from one beat."""
         self.failures += 1
-        wait_s = min(2.0 ** (self.failures - 1), LONGEST_WAIT_S)
+        wait_s = min(2.0 ** min(self.failures - 1, 10), LONGEST_WAIT_S)
         return LONGEST_WAIT_S if for_good else wait_s * random.uniform(0.5, 1.0)  # noqa: S311

@@ -108,9 +108,12 @@ class Crowd:
         if self.sent_at:
             arrived_at, end = _stamp_in(notes), 0
             for match in _NUMBERS.finditer(whole):
-                self.delivered += 1
                 end = match.end()
-                self.waits_s.append(arrived_at - self.sent_at[int(match[1])])
+                sent_at = self.sent_at.get(int(match[1]))
+                # Else told before the clock was started, and only now arrived.
+                if sent_at is not None:
+                    self.delivered += 1
+                    self.waits_s.append(arrived_at - sent_at)
             listener.tail = whole[max(end, len(whole) - _TAIL) :]
             return
         self.delivered += whole.count(wire.MARK)

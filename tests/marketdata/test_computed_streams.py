@@ -3,13 +3,18 @@
 import asyncio
 import contextlib
 import datetime
+import os
+import signal
 from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from accounts.models import ApiKey
+from clients.streams import Streams
 from marketdata import quotes
 from marketdata.models import Instrument
 from tests.accounts.builders import make_key, make_user
@@ -17,6 +22,7 @@ from tests.marketdata.builders import IST, make_exchange, make_hours
 from tests.marketdata.chains import Line, Quote, make_options, save_chain
 from tests.sockets import Site, Talk, bearer, in_thread, running_site, talking
 from tradingsite import redis as ground
+from tradingsite.embedded import ValkeyServer
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -229,3 +235,49 @@ async def test_the_monitor_is_told_row_by_row(site: Site, market: Market, key: A
     assert f"strike:{MONEY}" in parts
     assert merged[f"strike:{MONEY}"]["call"]["price"] == 161.5
     assert "closes" in merged
+
+
+@pytest.mark.own_server
+@pytest.mark.chaos
+async def test_a_chain_moves_while_valkey_is_away_and_after(
+    own_valkey: ValkeyServer, settings: Settings, key: ApiKey
+):
+    settings.REDIS_URL = own_valkey.url
+    market = await in_thread(Market)
+    await in_thread(market.trade, money_call=150.0)
+    with running_site(REDIS_URL=own_valkey.url) as lonely:
+        async with following(lonely, key, "options", market.name) as (talk, _):
+            await in_thread(own_valkey.kill)
+            await in_thread(market.trade, money_call=162.0)
+            await heard_call(talk, 162.0)
+            await in_thread(own_valkey.start)
+            await in_thread(market.trade, money_call=163.0)
+            await heard_call(talk, 163.0)
+
+
+@pytest.mark.chaos
+async def test_who_follows_a_chain_at_a_killed_process_goes_on_at_another(
+    other: Site, market: Market, key: ApiKey
+):
+    with running_site() as doomed:
+        urls = [f"ws://127.0.0.1:{one.port}/ws/options" for one in (doomed, other)]
+        client = Streams(urls, token=key.text)
+        async with (
+            asyncio.timeout(60),
+            aclosing(client.follow(options=[market.name])) as messages,
+        ):
+            await until_whole(messages)
+            await in_thread(os.killpg, doomed.process.pid, signal.SIGKILL)
+            await in_thread(market.trade, money_call=164.0)
+            parts = await until_whole(messages)
+    assert parts[MONEY]["call"]["price"] == 164.0
+
+
+async def until_whole(messages: AsyncIterator[dict[str, Any]]) -> dict[str, Any]:
+    parts: dict[str, Any] = {}
+    async for message in messages:
+        if message["type"] == "snapshot":
+            parts |= message["data"]
+            if message["is_last"]:
+                return parts
+    raise AssertionError("The client ended.")

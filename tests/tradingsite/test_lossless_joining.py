@@ -2,7 +2,10 @@
 
 import asyncio
 import json
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 from django.utils import timezone
@@ -11,7 +14,7 @@ from tradingsite.streaming.frames import Frame
 from tradingsite.streaming.hub import Hub
 from tradingsite.streaming.identity import Caller
 from tradingsite.streaming.journal import Event, Gap, Position
-from tradingsite.streaming.lossless import LosslessFeed, LosslessTopic
+from tradingsite.streaming.lossless import LosslessFeed, LosslessTopic, Pair
 from tradingsite.streaming.seat import Seat
 from tradingsite.streaming.sender import Sender
 
@@ -26,12 +29,13 @@ class Wire:
     frames: list[dict[str, Any]] = field(default_factory=list)
     is_clear: bool = True
     on_clear: Any = None
+    closed_with: int = 0
 
     def write(self, frame: Frame) -> None:
         self.frames.append(json.loads(frame.text))
 
     def close(self, code: int, reason: str) -> None:
-        raise AssertionError(reason)
+        self.closed_with = code
 
     @property
     def events(self) -> list[int]:
@@ -78,13 +82,16 @@ class SlowTopic(LosslessTopic):
         await work
 
 
-def seat(hub: Hub) -> tuple[Seat, Wire]:
+def seat(hub: Hub, name: str = "") -> tuple[Seat, Wire]:
     wire = Wire()
-    return Seat(hub, Sender(wire), cast("Caller", None)), wire
+    caller = cast("Caller", SimpleNamespace(principal=name))
+    return Seat(hub, Sender(wire), caller), wire
 
 
-async def joined(topic: SlowTopic, hub: Hub, after: Position | None) -> Wire:
-    one, wire = seat(hub)
+async def joined(
+    topic: SlowTopic, hub: Hub, after: Position | None, name: str = ""
+) -> Wire:
+    one, wire = seat(hub, name)
     await topic.answer_all(asyncio.create_task(topic.admit(one, after)))
     return wire
 
@@ -142,3 +149,34 @@ async def test_who_resumed_an_old_history_does_not_go_on_in_the_new_one():
     await topic.answer_all(joining)
 
     assert second.kinds == ["event", "gap", "snapshot"]
+
+
+async def test_who_joins_while_it_is_asked_who_may_read_is_not_thrown_out():
+    hub = Hub()
+    asked, may_answer = threading.Event(), threading.Event()
+
+    def readable(pairs: Collection[Pair]) -> Collection[Pair]:
+        asked.set()
+        assert may_answer.wait(10)
+        return [(who, stream) for who, stream in pairs if str(who) == "alice"]
+
+    topic = SlowTopic(hub)
+    topic.feed = replace(FEED, readable=readable)
+    alice, bob, carol = [
+        await joined(topic, hub, None, name) for name in ("alice", "bob", "carol")
+    ]
+    leaving = next(
+        sender
+        for sender, reader in topic._readers.items()
+        if cast("str", reader.caller.principal) == "carol"
+    )
+    checking = asyncio.create_task(topic.check())
+    assert await asyncio.to_thread(asked.wait, 10)
+    dave = await joined(topic, hub, None, "dave")
+    # What carol follows besides is no business of this stream any more.
+    await topic.leave(leaving)
+    may_answer.set()
+    await checking
+
+    closed = [one.closed_with for one in (alice, bob, carol, dave)]
+    assert closed == [0, 4403, 0, 0]

@@ -100,10 +100,15 @@ class LosslessTopic:
         )
 
     async def check(self) -> None:
-        pairs = {(each.caller.principal, self.name) for each in self._readers.values()}
+        # Who joins while this is asked is judged the next time.
+        asked = {
+            sender: (reader, (reader.caller.principal, self.name))
+            for sender, reader in self._readers.items()
+        }
+        pairs = {pair for _, pair in asked.values()}
         readable = set(await in_thread(self.feed.readable)(pairs))
-        for sender, reader in list(self._readers.items()):
-            if (reader.caller.principal, self.name) not in readable:
+        for sender, (reader, pair) in asked.items():
+            if pair not in readable and self._readers.get(sender) is reader:
                 reason = f"{self.feed.name} of {self.key} may not be read any more"
                 sender.close(Close.FORBIDDEN, reason[:MOST_REASON_BYTES])
 

@@ -89,6 +89,18 @@ def url_options(url: str) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name in wanted}
 
 
+class MasterConnection(redis.sentinel.SentinelManagedConnection):
+    """A connection to the master that is closed when an answer does not come in time.
+
+    redis-py keeps such a one in its pool, since it is told not to try again after a
+    time-out: every later command would wait at the server that hangs, and never learn
+    that another is the master by now.
+    """
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        return super().read_response(*args, **{"disconnect_on_error": True} | options)
+
+
 def make_pool(address: Address, options: dict[str, Any]) -> redis.ConnectionPool:
     """Return the connections to ``address`` for threads."""
     options |= {"retry": retry_once(redis.retry.Retry)}
@@ -98,7 +110,11 @@ def make_pool(address: Address, options: dict[str, Any]) -> redis.ConnectionPool
         address.sentinel_hosts(), sentinel_kwargs=sentinel_options()
     )
     return redis.sentinel.SentinelConnectionPool(
-        address.master, sentinel, **options, **url_options(address.url)
+        address.master,
+        sentinel,
+        connection_class=MasterConnection,
+        **options,
+        **url_options(address.url),
     )
 
 

@@ -242,6 +242,8 @@ async def test_several_accounts_over_one_socket(
     async with talking(site, "/ws/desk", Authorization=bearer(key.text)) as talk:
         await talk.say("subscribe", stream="positions", keys=keys)
         assert (await talk.hear("subscribed"))["unknown"] == ["nowhere"]
+        known = {(await talk.hear("snapshot"))["key"] for _ in range(2)}
+        assert known == {"north-1", "north-2"}
         await in_thread(report, other, position("ACME", 1))
         assert (await talk.hear("event"))["key"] == "north-2"
 

@@ -1,7 +1,7 @@
 """When the markets of an account are open, by the dated calendars of its exchanges."""
 
 import datetime
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from django.db.models import Q
@@ -39,10 +39,16 @@ def calendars_of(accounts: Collection[TradingAccount]) -> dict[int, list[Calenda
             rows = rows.filter(~Q(quantity=0))
         for pk, code in rows.values_list("account_id", "exchange").distinct():
             found[pk].add(code)
-    return {
-        pk: [known[code] for code in codes & known.keys()] or list(known.values())
-        for pk, codes in found.items()
-    }
+    return {pk: _places(known, codes) for pk, codes in found.items()}
+
+
+def calendars_at(codes: Collection[str]) -> list[Calendar]:
+    """Return the calendars of these exchanges, or of all when we know none of them."""
+    return _places(calendars(), codes)
+
+
+def _places(known: Mapping[str, Calendar], codes: Collection[str]) -> list[Calendar]:
+    return [known[code] for code in known.keys() & codes] or list(known.values())
 
 
 def is_open(places: Collection[Calendar], at: datetime.datetime) -> bool:
@@ -51,6 +57,25 @@ def is_open(places: Collection[Calendar], at: datetime.datetime) -> bool:
         session.opens_at <= at < session.closes_at + AFTER_CLOSE
         for _day, session in _sessions(places, at)
     )
+
+
+def open_until(
+    places: Collection[Calendar], at: datetime.datetime
+) -> datetime.datetime | None:
+    """Return when the last of the markets that are open at ``at`` closes."""
+    closes = [one.closes_at for _day, one in _sessions(places, at) if one.contains(at)]
+    return max(closes, default=None)
+
+
+def watched(
+    places: Collection[Calendar], at: datetime.datetime
+) -> list[tuple[datetime.datetime, datetime.datetime]]:
+    """Return from when until when brokers were to be asked, today and yesterday."""
+    return [
+        (session.opens_at, min(at, session.closes_at + AFTER_CLOSE))
+        for _day, session in _sessions(places, at)
+        if session.opens_at <= at
+    ]
 
 
 def snapshots_due(places: Collection[Calendar], at: datetime.datetime) -> list[Due]:

@@ -129,6 +129,48 @@ def balance_document(row: Balance) -> Document:
     }
 
 
+def movable(worth: Valuation) -> Document:
+    """Return what a page needs to move the figures of ``worth`` by itself.
+
+    The rows without what the stream of positions tells, each with its price and where
+    that is from, and the cash. Decimals are text, times epoch seconds.
+    """
+    return {
+        "at": worth.at.timestamp(),
+        "cash": str(worth.cash),
+        "positions": [
+            {
+                "exchange": one.row.exchange,
+                "symbol": one.row.symbol,
+                "product": one.row.product,
+                "is_option": one.is_option,
+                "price": _movable_price(one),
+            }
+            for one in worth.positions
+        ],
+        "holdings": [
+            {
+                "exchange": one.row.exchange,
+                "symbol": one.row.symbol,
+                "instrument": str(one.row.instrument) if one.row.instrument else None,
+                "quantity": one.row.owned,
+                "invested": str(one.invested),
+                "close_price": _text(one.row.close_price),
+                "price": _movable_price(one),
+            }
+            for one in worth.holdings
+        ],
+    }
+
+
+def _movable_price(one: Marked) -> Document | None:
+    price = one.price
+    if price is None:
+        return None
+    text, at = str(price.value), price.at.timestamp()
+    return {"value": text, "at": at, "origin": price.origin}
+
+
 def _price_fields(one: Marked, at: datetime.datetime) -> Document:
     price = one.price
     return {

@@ -71,7 +71,7 @@ class MarkedPosition:
     def worth(self) -> Decimal | None:
         """What it adds to the net worth, beside what cash and holdings have."""
         day_pnl = self.day_pnl
-        if day_pnl is None or not (self.row.overnight_quantity and self._is_option):
+        if day_pnl is None or not (self.row.overnight_quantity and self.is_option):
             return day_pnl
         if self.row.close_price is None:
             return None
@@ -79,7 +79,7 @@ class MarkedPosition:
         return day_pnl + overnight.quantize(MONEY_STEP)
 
     @property
-    def _is_option(self) -> bool:
+    def is_option(self) -> bool:
         if self.row.instrument is not None:
             return self.row.instrument.kind == Instrument.Kind.OPTION
         return self.row.symbol.endswith(("CE", "PE"))

@@ -33,7 +33,8 @@ FACTS = (
     *("day_value", "last_price", "close_price"),
 )
 WRITTEN = ("instrument_id", "is_reported", "reported_at", *FACTS)
-# What is told when it differs. A price moves all the time: who wants it follows quotes.
+# What is news when it differs. A price moves all the time: it is told with other news,
+# and who wants it as it moves follows quotes.
 TOLD = frozenset({"is_reported", "instrument_id", *FACTS}) - {"last_price"}
 PRICE: dict[str, Any] = {"max_digits": 20, "decimal_places": 6}
 MONEY: dict[str, Any] = {"max_digits": 22, "decimal_places": 4}
@@ -267,7 +268,7 @@ class Position(models.Model):
     def document(self) -> dict[str, Any]:
         """Return what clients are told of it, decimals as text."""
         name = f"{self.exchange}:{self.symbol}"
-        facts = {fact: getattr(self, fact) for fact in FACTS if fact in TOLD}
+        facts = {fact: getattr(self, fact) for fact in FACTS}
         return {
             "exchange": self.exchange,
             "symbol": self.symbol,

@@ -14,15 +14,17 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from accounts import portfolio, syncing, valuing
+from accounts import hours, in_step, portfolio, syncing, valuing
 from accounts.authentication import principal_of
 from accounts.brokers import BrokerError, BrokerNeedsHuman
 from accounts.models import AccountSync, PositionChange, TradingAccount
 from accounts.portfolio import Document, Portfolio
 from accounts.roles import Action
 from accounts.templatetags.tones import tone
+from accounts.valuing import Valuation
 from accounts.views.account_questions import ZONE, Question, question_in
 from tradingsite.pages import live_part
+from tradingsite.templatetags.figures import clock, on_day
 
 NUMBERS = (
     *("average_price", "last_price", "market_value", "pnl", "day_pnl", "invested"),
@@ -30,6 +32,16 @@ NUMBERS = (
 )
 CHANGES_SHOWN = 8
 SYNCED = "account-synced"
+# What the row of a position is made of that the stream tells first.
+BLANK_ROW: Document = {
+    "exchange": "EXCHANGE",
+    "symbol": "SYMBOL",
+    "instrument": "EXCHANGE:SYMBOL",
+    "product": "PRODUCT",
+    "quantity": 0,
+    "overnight_quantity": 0,
+    **dict.fromkeys(("average_price", "last_price", "pnl", "day_pnl")),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +67,8 @@ def accounts_part(request: HttpRequest) -> HttpResponse:
 @never_cache
 def account_page(request: HttpRequest, slug: str) -> HttpResponse:
     account, question = _account(request, slug), question_in(request.GET)
-    context = _body(account, question) | _sync_context(request, account)
+    context = _body(account, question)
+    context |= _sync_context(request, account, context.get("sync"))
     readers = TradingAccount.objects.for_subject(
         principal_of(request), Action.READ_AUDIT
     )
@@ -68,7 +81,7 @@ def account_page(request: HttpRequest, slug: str) -> HttpResponse:
 def account_part(request: HttpRequest) -> HttpResponse:
     account = _account(request, request.GET.get("account", ""))
     context = _body(account, question_in(request.GET))
-    return render(request, "accounts/_account_body.html", context)
+    return render(request, "accounts/_account_part.html", context)
 
 
 @login_required
@@ -140,8 +153,11 @@ def _age_s(sync: AccountSync, now: datetime.datetime) -> float | None:
     return (now - sync.last_sync_at).total_seconds() if sync.last_sync_at else None
 
 
-def _sync_context(request: HttpRequest, account: TradingAccount) -> dict[str, Any]:
-    sync = AccountSync.objects.filter(account=account).first() or AccountSync()
+def _sync_context(
+    request: HttpRequest, account: TradingAccount, sync: AccountSync | None = None
+) -> dict[str, Any]:
+    if sync is None:
+        sync = AccountSync.objects.filter(account=account).first() or AccountSync()
     may = TradingAccount.objects.for_subject(principal_of(request), Action.SYNC)
     return {
         "account": account,
@@ -152,17 +168,53 @@ def _sync_context(request: HttpRequest, account: TradingAccount) -> dict[str, An
 
 
 def _body(account: TradingAccount, question: Question) -> dict[str, Any]:
-    seen = _seen(account, question)
-    context: dict[str, Any] = {"account": account, "question": question, "seen": seen}
-    if seen is None:
-        return context
+    context: dict[str, Any] = {"account": account, "question": question}
+    if question.as_of is None:
+        worth = valuing.valuation_of(account, timezone.now())
+        context |= _live(worth)
+        seen: Portfolio | None = portfolio.of_valuation(worth)
+    else:
+        seen = portfolio.as_of(account, question.as_of)
+    context["seen"] = seen
+    return context if seen is None else context | _rows(account, question, seen)
+
+
+def _live(worth: Valuation) -> dict[str, Any]:
+    """Return what a page that moves is told, and whether the broker is behind."""
+    held = {one.row.exchange for one in worth.positions if one.row.quantity}
+    shares = {one.row.exchange for one in worth.holdings}
+    places = hours.calendars_at(held | shares)
+    open_until = hours.open_until(places, worth.at)
+    stale_since = in_step.stale_since(worth.account, worth.sync, places, worth.at)
+    moving = {
+        **portfolio.movable(worth),
+        "open_until": open_until.timestamp() if open_until else None,
+    }
+    return {
+        "moving": moving,
+        "blank_row": shown(BLANK_ROW),
+        "stale_since": _since(stale_since, worth.at) if stale_since else "",
+        "sync": worth.sync,
+        "sync_age_s": _age_s(worth.sync, worth.at),
+    }
+
+
+def _since(at: datetime.datetime, now: datetime.datetime) -> str:
+    """Write the time of day, and which day when that is not today's."""
+    is_today = on_day(at) == on_day(now)
+    return clock(at) if is_today else f"{on_day(at)} {clock(at)}"
+
+
+def _rows(
+    account: TradingAccount, question: Question, seen: Portfolio
+) -> dict[str, Any]:
     positions = [
         row
         for row in seen.positions
         if (row["quantity"] or question.flat) and _is_wanted(row, question)
     ]
     products = sorted({row["product"] for row in seen.positions})
-    return context | {
+    return {
         "positions": [shown(row) for row in positions],
         "flat_count": sum(not row["quantity"] for row in seen.positions),
         "position_totals": _totals(positions),
@@ -182,12 +234,6 @@ def _body(account: TradingAccount, question: Question) -> dict[str, Any]:
             timezone.now().astimezone(ZONE).utcoffset().total_seconds()  # type: ignore[union-attr]
         ),
     }
-
-
-def _seen(account: TradingAccount, question: Question) -> Portfolio | None:
-    if question.as_of is None:
-        return portfolio.live(account, timezone.now())
-    return portfolio.as_of(account, question.as_of)
 
 
 def _is_wanted(row: Document, question: Question) -> bool:

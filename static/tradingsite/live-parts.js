@@ -4,7 +4,7 @@
 // which value, by a path, and data-as how it is written. While the stream is heard, the part of
 // the page that would ask again for itself (data-live) does not; when it is not, it asks again.
 
-const MOVED_MS = 150;
+import { Moved } from "./moved.js";
 
 export class LiveParts {
   // `writers` maps the names of data-as to functions of a value and an optional argument;
@@ -14,7 +14,7 @@ export class LiveParts {
     this.parts = new Map();
     this.isHeard = false;
     this.since = null;
-    this.moved = new Set();
+    this.moved = new Moved();
   }
 
   // Follows another key, or the same one in a page that has been written anew.
@@ -109,22 +109,7 @@ export class LiveParts {
     const written = this.writers[as](value, argument);
     const [text, look] = Array.isArray(written) ? written : [written];
     if (look !== undefined && element.className !== look) element.className = look;
-    if (element.textContent.trim() === text) return;
-    element.textContent = text;
-    this.flash(element);
-  }
-
-  // What changed is shown for a moment, all of it together.
-  flash(element) {
-    if (!this.moved.size) setTimeout(() => this.rest(), MOVED_MS);
-    const cell = element.closest("td, .figure__value") ?? element;
-    cell.classList.add("moved");
-    this.moved.add(cell);
-  }
-
-  rest() {
-    for (const cell of this.moved) cell.classList.remove("moved");
-    this.moved.clear();
+    this.moved.write(element, text);
   }
 }
 

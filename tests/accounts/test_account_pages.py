@@ -1,5 +1,7 @@
 """The pages of accounts, as people see them; and what staff see in the admin."""
 
+import json
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -9,6 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import (
     AccountSync,
@@ -30,7 +33,9 @@ from tests.accounts.portfolios import (
 from tests.accounts.test_portfolio import give
 from tests.accounts.test_portfolio_api import remember
 from tests.marketdata.builders import make_exchange, make_hours, make_instrument
+from tradingsite.templatetags.figures import clock, on_day
 
+HIDDEN_NOTE = '<p data-stale-of="broker" hidden>'
 ADMIN = [
     *("position", "positionchange", "holding", "balance"),
     *("accountsync", "accountsnapshot"),
@@ -109,6 +114,54 @@ def test_rows_totals_and_what_is_missing(browser: Client, account: TradingAccoun
     assert "No position fits" in text_of(browser, "account", "north-1", symbol="zz")
     part = text_of(browser, "account-part", account="north-1", symbol="acme")
     assert "not in our lists" not in part
+
+
+def test_the_part_brings_what_a_page_needs_to_move_by_itself(
+    browser: Client, account: TradingAccount
+):
+    make_hours(make_exchange("NSE"), opens="00:00", closes="00:00", weekdays=range(7))
+    make_instrument("ITC")
+    give(
+        account,
+        positions=[position("ACME26PE", 5), position("LOST", 5, last_price=None)],
+        holdings=[holding("ITC", 3, average_price=Decimal("33.333333"))],
+    )
+    text = text_of(browser, "account-part", account="north-1")
+    written = text.partition('<script id="account-moving" type="application/json">')[2]
+    moving = json.loads(written.partition("</script>")[0])
+
+    assert moving["cash"] == "1000.0000"
+    assert moving["at"] < moving["open_until"] <= moving["at"] + 24 * 3600
+    told = {"value": "100.000000", "at": later(0).timestamp(), "origin": "broker"}
+    option, lost = moving["positions"]
+    assert (option["is_option"], option["price"]) == (True, told)
+    assert (lost["is_option"], lost["price"]) == (False, None)
+    (share,) = moving["holdings"]
+    assert (share["instrument"], share["quantity"]) == ("NSE:ITC", 3)
+    assert (share["invested"], share["close_price"]) == ("100.0000", "98.000000")
+
+
+def test_a_page_says_since_when_its_broker_is_behind(
+    browser: Client, account: TradingAccount
+):
+    make_hours(make_exchange("NSE"), opens="00:00", closes="00:00", weekdays=range(7))
+    now = timezone.now()
+    for age in (timedelta(minutes=5), timedelta(days=3)):
+        since, day = clock(now - age), on_day(now - age)
+        AccountSync.objects.all().delete()
+        give(account, at=now - age)
+        if day != on_day(now):
+            since = f"{day} {since}"
+        text = text_of(browser, "account", "north-1")
+        assert f"Stale since <time>{since}</time>: the broker" in text
+        assert HIDDEN_NOTE not in text
+        part = text_of(browser, "account-part", account="north-1")
+        assert f'data-broker-stale="{since}"' in part
+
+    give(account, at=now)
+    assert HIDDEN_NOTE in text_of(browser, "account", "north-1")
+    part = text_of(browser, "account-part", account="north-1")
+    assert 'data-broker-stale=""' in part
 
 
 def test_a_look_back(browser: Client, account: TradingAccount):

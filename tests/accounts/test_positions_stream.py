@@ -94,7 +94,8 @@ def test_the_same_report_and_a_price_alone_tell_nothing(account: TradingAccount)
 def test_money_is_told_as_text_and_exactly(account: TradingAccount):
     report(account, position("ACME", 5, average_price=Decimal("0.1")))
 
-    assert told(account)[0]["position"]["average_price"] == "0.100000"
+    first = told(account)[0]["position"]
+    assert (first["average_price"], first["last_price"]) == ("0.100000", "100.000000")
 
 
 def test_what_is_rolled_back_is_not_told(account: TradingAccount):

@@ -23,6 +23,7 @@ from tests.e2e.browser import (
     chromium,
     remember_complaints,
 )
+from tests.e2e.live_accounts import Book
 from tests.marketdata.builders import make_exchange, make_hours, make_instrument
 from tradingsite.embedded.ports import free_port
 
@@ -94,6 +95,12 @@ def nifty(browser: Browser, transactional_db: None) -> Instrument:
     make_hours(make_exchange("DEMO"), opens="00:00", closes="00:00", weekdays=range(7))
     User.objects.create_user("asha", password="asha-example")
     return make_instrument("NIFTY", "DEMO", kind="index", name="Nifty 50 demo")
+
+
+@pytest.fixture
+def book(nifty: Instrument) -> Book:
+    """An account of Asha's with positions of each kind, a share and cash."""
+    return Book(nifty)
 
 
 @pytest.fixture

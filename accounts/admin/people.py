@@ -158,7 +158,11 @@ class TradingAccountAdmin(FreshSecondFactorMixin, SubjectAdmin):
         "status",
         "is_paper",
     ]
-    list_filter = ["broker", "status", "is_paper", "desk"]
+    # Only the desks of accounts that the caller may see.
+    list_filter = [
+        *("broker", "status", "is_paper"),
+        ("desk", admin.RelatedOnlyFieldListFilter),
+    ]
     list_select_related = ["desk"]
     search_fields = ["name", "slug", "broker_client_id"]
     autocomplete_fields = ["desk"]

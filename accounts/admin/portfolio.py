@@ -3,6 +3,7 @@
 Rows of accounts that one is no member of are not there, like on the pages.
 """
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.contrib import admin
@@ -11,6 +12,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
 from accounts.admin.people import TradingAccountAdmin
+from accounts.admin.scoping import AccountFilter
 from accounts.authentication import principal_of
 from accounts.models import (
     AccountSnapshot,
@@ -40,14 +42,16 @@ class OfAccountsAdmin(Looking, ModelAdmin):  # type: ignore[misc]
     """Rows of the accounts that the subject may see."""
 
     list_select_related = ["account"]
-    list_filter = ["account"]
+    list_filter: Sequence[Any] = [AccountFilter]
     show_full_result_count = False
+    # How a row leads to its account.
+    path_to_account = "account"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: Any = super().get_queryset(request)
         if not request.user.is_superuser:
             seen = TradingAccount.objects.for_subject(principal_of(request))
-            rows = rows.filter(account__in=seen)
+            rows = rows.filter(**{f"{self.path_to_account}__in": seen})
         return cast("QuerySet[Any]", rows)
 
 
@@ -59,7 +63,7 @@ class PositionAdmin(OfAccountsAdmin):
         *("symbol", "exchange", "product", "account", "quantity", "average_price"),
         *("last_price", "is_reported", "reported_at"),
     ]
-    list_filter = ["account", "exchange", "product", "is_reported"]
+    list_filter = [AccountFilter, "exchange", "product", "is_reported"]
     search_fields = ["symbol"]
 
 
@@ -71,7 +75,7 @@ class PositionChangeAdmin(OfAccountsAdmin):
         *("symbol", "kind", "quantity_before", "quantity_after", "account"),
         *("product", "reported_at", "source"),
     ]
-    list_filter = ["account", "kind", "product", "source"]
+    list_filter = [AccountFilter, "kind", "product", "source"]
     search_fields = ["symbol"]
 
 
@@ -83,7 +87,7 @@ class HoldingAdmin(OfAccountsAdmin):
         *("symbol", "exchange", "account", "quantity", "t1_quantity"),
         *("collateral_quantity", "average_price", "last_price", "updated_at"),
     ]
-    list_filter = ["account", "exchange"]
+    list_filter = [AccountFilter, "exchange"]
     search_fields = ["symbol", "isin"]
 
 
@@ -92,7 +96,7 @@ class BalanceAdmin(OfAccountsAdmin):
     """Money by segment."""
 
     list_display = ["segment", "account", "net", "cash", "used", "updated_at"]
-    list_filter = ["account", "segment"]
+    list_filter = [AccountFilter, "segment"]
 
 
 @admin.register(AccountSync)
@@ -113,7 +117,7 @@ class AccountSnapshotAdmin(OfAccountsAdmin):
     list_display = [
         *("taken_at", "account", "kind", "net_worth", "day_pnl", "missing"),
     ]
-    list_filter = ["account", "kind"]
+    list_filter = [AccountFilter, "kind"]
     date_hierarchy = "day"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

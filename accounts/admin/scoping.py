@@ -8,6 +8,7 @@ the choices that a form accepts (which is what stops a forged POST).
 
 from typing import Any, cast
 
+from django.contrib import admin
 from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import ForeignKey, ManyToManyField, Model, Q, QuerySet
 from django.http import HttpRequest
@@ -48,6 +49,31 @@ def people_for(request: HttpRequest) -> QuerySet[User]:
         | Q(pk__in=seen.values("user"))
         | Q(memberships__isnull=True)
     )
+
+
+class AccountFilter(admin.SimpleListFilter):
+    """The accounts that the caller may see, and no other's name.
+
+    The admin says by ``path_to_account`` how a row leads to its account.
+    """
+
+    title = "account"
+    parameter_name = "account"
+
+    def __init__(
+        self, request: HttpRequest, params: Any, model: type[Model], model_admin: Any
+    ) -> None:
+        self._path = model_admin.path_to_account
+        super().__init__(request, params, model, model_admin)
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        accounts = rows_for(request, TradingAccount, Action.READ)
+        return [(one.slug, one.name) for one in accounts.order_by("name")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.value():
+            return queryset
+        return queryset.filter(**{f"{self._path}__slug": self.value()})
 
 
 class ScopedChoices:

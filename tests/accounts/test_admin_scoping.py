@@ -71,6 +71,28 @@ def test_lists_and_searches_hold_no_foreign_row(
         assert "south-1" not in page
 
 
+@pytest.mark.parametrize(
+    "model", ["position", "positionchange", "holding", "balance", "accountsnapshot"]
+)
+def test_no_filter_names_a_foreign_account(
+    client: Client, mine: TradingAccount, foreign: TradingAccount, model: str
+):
+    place = reverse(f"admin:accounts_{model}_changelist")
+    page = client.get(place).content.decode()
+    assert "NORTH-1" in page
+    assert "SOUTH-1" not in page
+    forged = client.get(place, {"account": "south-1"})
+    assert "SOUTH-1" not in forged.content.decode()
+
+
+def test_no_filter_names_a_foreign_desk(
+    client: Client, mine: TradingAccount, foreign: TradingAccount
+):
+    page = client.get(reverse(LIST)).content.decode()
+    assert "North" in page
+    assert "South" not in page
+
+
 @pytest.mark.parametrize("page", ["change", "history", "delete"])
 @pytest.mark.parametrize("model", ["tradingaccount", "desk", "user"])
 def test_no_page_of_a_foreign_row_opens(

@@ -1,1 +1,1 @@
-"""What was asked of the broker and what became of it (none yet)."""
+"""What the brokers say of orders, and what became of them."""

@@ -194,6 +194,7 @@ CELERY_BEAT_SCHEDULE = {
     # Both look at the dated sessions of each account's exchanges first.
     "sync_accounts": {"task": "accounts.tasks.sync_accounts", "schedule": 60.0},
     "take_snapshots": {"task": "accounts.tasks.take_snapshots", "schedule": 300.0},
+    "note_silent_books": {"task": "orders.tasks.note_silent_books", "schedule": 15.0},
     "seal_break_glass": {"task": "accounts.tasks.seal_break_glass", "schedule": 60.0},
     "anchor_audit": {"task": "accounts.tasks.anchor_audit", "schedule": 600.0},
     "summarize_refusals": {

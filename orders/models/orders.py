@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
+from accounts.brokers.payloads import IST
 from accounts.models import TradingAccount
 from accounts.reported import PRICE_STEP, ReportedOrder
 from marketdata.models import Instrument
@@ -18,6 +19,8 @@ from orders.states import WORKING, State, Status, status_of
 
 PRICE: dict[str, Any] = {"max_digits": 20, "decimal_places": 6}
 STATUSES = [status.value for status in Status]
+# When an order began, as far as we know.
+BEGUN_AT = Coalesce("placed_at", "created_at")
 # What a report says of an order: it is written, and told, when one of them differs.
 FACTS = (
     *("exchange_order_id", "product", "side", "order_type", "validity", "quantity"),
@@ -47,15 +50,33 @@ class OrderQuerySet(models.QuerySet["Order"]):
         """Return the orders of an account, the newest first."""
         return self.filter(account=account).order_by("-pk")
 
+    def named(self, account: TradingAccount, broker_order_id: str) -> Order | None:
+        """Return the order that the broker calls so; None where there is none."""
+        if "\0" in broker_order_id:
+            return None
+        return self.filter(account=account, broker_order_id=broker_order_id).first()
+
     def working(self) -> OrderQuerySet:
         return self.filter(status__in=WORKING)
 
+    def in_book(self) -> OrderQuerySet:
+        """Return what the brokers' newest books have."""
+        return self.filter(is_reported=True)
+
     def told(self, account_id: int) -> OrderQuerySet:
         """Return what the broker's newest book has, in the order of their coming."""
-        return self.filter(account_id=account_id, is_reported=True).order_by("pk")
+        return self.filter(account_id=account_id).in_book().order_by("pk")
 
     def with_status(self, statuses: Iterable[str]) -> OrderQuerySet:
         return self.filter(status__in=list(statuses))
+
+    def of_day(self, day: date) -> OrderQuerySet:
+        """Return what was placed on a day of the exchange, or came then if unsaid."""
+        begins_at = datetime.combine(day, time.min, IST)
+        rows = self.alias(begun_at=BEGUN_AT)
+        return rows.filter(
+            begun_at__gte=begins_at, begun_at__lt=begins_at + timedelta(days=1)
+        )
 
 
 class Order(models.Model):
@@ -121,6 +142,11 @@ class Order(models.Model):
             models.Index(
                 fields=["account"], name="order_reported", condition=Q(is_reported=True)
             ),
+            # Those of a day.
+            models.Index("account", BEGUN_AT, name="order_begun"),
+            # What staff search for, whose account it may be.
+            models.Index(fields=["broker_order_id"], name="order_number"),
+            models.Index(fields=["symbol", "id"], name="order_symbol"),
         ]
 
     def __str__(self) -> str:

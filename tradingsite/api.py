@@ -7,7 +7,11 @@ from typing import IO, Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from rest_framework import exceptions
-from rest_framework.pagination import LimitOffsetPagination
+from rest_framework.pagination import (
+    Cursor,
+    CursorPagination,
+    LimitOffsetPagination,
+)
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,12 +23,17 @@ from tradingsite.problems import BEARER, CONTENT_TYPE, Problem, answer_to, probl
 __all__ = [
     "BEARER",
     "CsvParser",
+    "CursorPages",
     "Pages",
     "StrictSerializer",
     "asked",
+    "is_position",
     "problem",
     "problem_response",
 ]
+
+# Digits that a 64-bit number surely holds.
+LONGEST_POSITION = 18
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -136,6 +145,26 @@ class CsvParser(BaseParser):
         if "\0" in text:
             raise exceptions.ParseError("The file is not a text.")
         return {"text": text}
+
+
+class CursorPages(CursorPagination):
+    """Pages in the order of a whole number, which new rows do not shift."""
+
+    page_size = 100
+    page_size_query_param = "limit"
+    max_page_size = 1000
+
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        # The position comes from outside, and the class would believe it.
+        cursor: Cursor | None = super().decode_cursor(request)
+        if cursor and cursor.position and not is_position(str(cursor.position)):
+            raise exceptions.NotFound(self.invalid_cursor_message)
+        return cursor
+
+
+def is_position(text: str) -> bool:
+    """Tell whether ``text`` is a number that a row may have."""
+    return text.isascii() and text.isdigit() and len(text) <= LONGEST_POSITION
 
 
 class Pages(LimitOffsetPagination):

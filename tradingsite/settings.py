@@ -400,6 +400,9 @@ SPECTACULAR_SETTINGS = {
         "AccountStatus": "accounts.models.desks.TradingAccount.Status",
         "Freshness": ["valid", "stale", "no_data"],
         "LegKind": ["CE", "PE", "FUT"],
+        "OrderBookStatus": "orders.models.books.OrderBook.Status",
+        "OrderSide": ["BUY", "SELL"],
+        "OrderStatus": "orders.serializers.STATUSES",
         "SessionGapStatus": "marketdata.models.gaps.SessionGap.Status",
         "SubscriptionMode": "marketdata.models.subscriptions.Mode",
         "SubscriptionState": (

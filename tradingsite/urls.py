@@ -26,6 +26,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     # Browsers ask for it beside pages that are not ours, such as a JSON answer.
     path("favicon.ico", to_everybody(url="/static/tradingsite/mark.svg")),
+    path("", include("orders.urls")),
     path("", include("marketdata.urls")),
     # One door for people, with one limit on guessing.
     path("admin/login/", to_everybody(pattern_name="login", query_string=True)),

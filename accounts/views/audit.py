@@ -16,10 +16,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import NotFound
 from rest_framework.generics import ListAPIView
-from rest_framework.pagination import Cursor, CursorPagination
-from rest_framework.request import Request
 
 from accounts import audit
 from accounts.audit.exporting import CONTENT_TYPES, lines
@@ -36,29 +33,17 @@ from accounts.serializers.audit import (
     ExportQuery,
     search_of,
 )
-from tradingsite.api import asked, problem
+from tradingsite.api import CursorPages, asked, is_position, problem
 
 ON_A_PAGE = 50
 # A bigger file is for ``manage.py export_audit``.
 MOST_EXPORTED = 50_000
-# Digits that a 64-bit number surely holds.
-LONGEST_POSITION = 18
 
 
-class AuditPages(CursorPagination):
+class AuditPages(CursorPages):
     """Pages that new entries do not shift."""
 
     ordering = "-position"
-    page_size = 100
-    page_size_query_param = "limit"
-    max_page_size = 1000
-
-    def decode_cursor(self, request: Request) -> Cursor | None:
-        # The position comes from outside, and the class would believe it.
-        cursor: Cursor | None = super().decode_cursor(request)
-        if cursor and cursor.position and not _is_position(str(cursor.position)):
-            raise NotFound(self.invalid_cursor_message)
-        return cursor
 
 
 @extend_schema(parameters=[AuditQuery])
@@ -88,7 +73,7 @@ def audit_page(request: HttpRequest, account: str) -> HttpResponse:
     wanted, errors = _search(request.GET)
     rows = entries(found, wanted)
     before = request.GET.get("before", "")
-    if _is_position(before):
+    if is_position(before):
         rows = rows.filter(position__lt=int(before))
     some = list(rows[: ON_A_PAGE + 1])
     given = {name: value for name, value in asdict(wanted).items() if value}
@@ -177,10 +162,6 @@ def _search(given: QueryDict) -> tuple[Search, dict[str, Any]]:
     if not query.is_valid():
         return Search(), dict(query.errors)
     return search_of(query.validated_data), {}
-
-
-def _is_position(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= LONGEST_POSITION
 
 
 def _given(form: QueryDict) -> dict[str, str]:

@@ -20,6 +20,7 @@ from django.test import Client
 from accounts.models import Desk, Membership, User
 from accounts.principals import ALL_SCOPES, Scope
 from tests.accounts.builders import join, make_account, make_desk, make_key, make_user
+from tests.orders.builders import report, reported
 from tradingsite.access import Endpoint, endpoints
 
 TABLE = Path(__file__).with_name("access_matrix.txt")
@@ -38,6 +39,7 @@ SAMPLES = {
     "public_id": "nobodys0",
     "name": "NSE:ACME",
     "username": "carol",
+    "broker_order_id": "1",
     "pk": "1",
     "label_id": "00000000-0000-4000-8000-000000000001",
     "session_id": "00000000-0000-4000-8000-000000000001",
@@ -102,6 +104,7 @@ class House:
     def __init__(self) -> None:
         self.desk = make_desk("north")
         self.account = make_account("north-1", self.desk)
+        report(self.account, reported("1"))
         carol = make_user("carol")
         join(carol, self.desk)
         join(carol, self.account)

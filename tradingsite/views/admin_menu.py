@@ -49,6 +49,11 @@ MENU = {
         "accounts.AuditEntry": "policy",
         "accounts.AuditAnchor": "anchor",
     },
+    "Orders": {
+        "orders.Order": "receipt_long",
+        "orders.OrderChange": "timeline",
+        "orders.OrderBook": "menu_book",
+    },
     "System": {
         "tradingsite.Process": "memory",
         "tradingsite.OutboxMessage": "outbox",

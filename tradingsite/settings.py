@@ -425,6 +425,7 @@ HEALTH_PARTS = [
     "tradingsite.health.worker",
     "marketdata.health.ticker",
     "marketdata.health.ingest",
+    "orders.health.orders",
 ]
 # What the one socket of a page can follow.
 STREAM_FEEDS = [
@@ -446,6 +447,7 @@ METRICS_SOURCES = [
     "tradingsite.gauges.redis_breaker",
     "tradingsite.gauges.outbox",
     "tradingsite.gauges.processes",
+    "orders.gauges.order_books",
 ]
 # What a Prometheus shows as its bearer token; a staff API key will do as well.
 METRICS_TOKEN = environment.text("METRICS_TOKEN")

@@ -19,6 +19,7 @@ from accounts.principals import ALL_SCOPES
 USERNAME = "demo"
 TRADER = "asha"
 ACCOUNT = "demo-paper"
+CLIENT = "DEMO01"
 # A key that trades names where it is used: the demo is tried on this machine.
 NEAR = ("127.0.0.0/8", "::1/128")
 # A key with less life left than this is made again.
@@ -45,7 +46,7 @@ def load(*, kept: DemoAccess | None, url: str, now: datetime) -> DemoAccess:
             "name": "Demo paper account",
             "desk": desk,
             "broker": TradingAccount.Broker.PAPER,
-            "broker_client_id": "DEMO01",
+            "broker_client_id": CLIENT,
             "is_paper": True,
         },
     )

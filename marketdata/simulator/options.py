@@ -24,6 +24,7 @@ class Options:
     max_ticks: int | None = None
     truth: Path | None = None
     state: Path | None = None
+    trader: str = ""
     replay: tuple[Path, ...] = ()
     is_streaming: bool = True
     is_publishing: bool = False

@@ -10,6 +10,7 @@ from marketdata.simulator.market import Market
 from marketdata.simulator.options import Options
 from marketdata.simulator.orders.broker import Broker
 from marketdata.simulator.orders.tasks import TaskBook
+from marketdata.simulator.orders.trader import Trader
 from marketdata.simulator.prices import Prices
 from marketdata.simulator.publisher import Publisher
 from marketdata.simulator.subscriptions import Subscriptions
@@ -47,4 +48,6 @@ class Simulation:
         broker.listen(made.order_feed.tell)
         publisher.listen(prices.candles.add)
         publisher.listen(broker.on_tick)
+        if options.trader and not options.replay:
+            publisher.listen(Trader(broker, prices, options.trader).on_tick)
         return made

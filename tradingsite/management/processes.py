@@ -29,9 +29,11 @@ class Addresses:
     simulator_port: int
 
 
-def simulator(addresses: Addresses) -> Program:
+def simulator(addresses: Addresses, *, trader: str = "") -> Program:
+    """Return the market of the demo, in which ``trader`` has a few orders placed."""
     port = addresses.simulator_port
     command = manage("simulate_market", "--port", str(port), "--exchange", "DEMO")
+    command += ["--trader", trader] if trader else []
     return program(
         "simulator", command, is_ready=lambda: answer_of(at(port, "/health")) == 200
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from django.db import connections
 
+from accounts import demo
 from tradingsite.database import database_settings
 from tradingsite.embedded import EmbeddedError, Servers, ports
 from tradingsite.embedded.folder import read_json
@@ -126,7 +127,8 @@ class Site:
         port = self.addresses.simulator_port
         self.servers.publish(ticker_url=f"http://{ports.LOOPBACK}:{port}")
         supervisor.launch = self._launcher()
-        supervisor.add([processes.simulator(self.addresses)])
+        trader = demo.CLIENT if self.demo else ""
+        supervisor.add([processes.simulator(self.addresses, trader=trader)])
 
     def _prepare(self, supervisor: Supervisor) -> None:
         """Run the preparation as the owner of the tables, to its end."""

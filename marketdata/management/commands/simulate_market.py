@@ -55,6 +55,9 @@ def _add_market_arguments(parser: CommandParser) -> None:
     )
     parser.add_argument("--max-ticks", type=int, help="stop after so many")
     parser.add_argument("--replay", nargs="+", type=Path, default=[], metavar="FILE")
+    parser.add_argument(
+        "--trader", default="", metavar="ACCOUNT", help="place a few orders of it"
+    )
     parser.add_argument("--no-depth", dest="with_depth", action="store_false")
 
 

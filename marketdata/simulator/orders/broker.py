@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from marketdata.simulator.book import book_number
+from marketdata.simulator.contracts import day_number, day_opened
 from marketdata.simulator.http.messages import ApiError
 from marketdata.simulator.orders import checks
 from marketdata.simulator.orders.account import Account
@@ -35,7 +36,9 @@ class Broker:
         self._prices = prices
         self._working: dict[int, list[Order]] = defaultdict(list)
         self._listeners: list[Listener] = []
-        self._next_id = 1
+        self._day = day_number(prices.now())
+        # By the second of the day: what starts again gives no number twice.
+        self._next_id = int(prices.now() - day_opened(self._day)) * 1000 + 1
 
     def listen(self, listener: Listener) -> None:
         self._listeners.append(listener)
@@ -55,7 +58,7 @@ class Broker:
         """Take over an account as it was kept, with its working orders."""
         self.accounts[account.account_id] = account
         for order in account.orders.values():
-            self._next_id = max(self._next_id, int(order.order_id[-6:]) + 1)
+            self._next_id = max(self._next_id, int(order.order_id[-9:]) + 1)
             if order.is_working:
                 self._working[order.contract.token].append(order)
 
@@ -118,6 +121,8 @@ class Broker:
 
     def on_tick(self, tick: Tick) -> None:
         """Try the working orders of a contract on each of its ticks."""
+        if day_number(tick.at) != self._day:
+            self._begin_day(day_number(tick.at))
         working = self._working.get(tick.contract.token)
         if not working:
             return
@@ -162,6 +167,14 @@ class Broker:
         used = self.used(account)
         return account.opening_balance + paid + pnl - used.span - used.exposure
 
+    def _begin_day(self, day: int) -> None:
+        """Begin an empty book: it is of one day, and what worked ended with it."""
+        self._day = day
+        self._working.clear()
+        for account in self.accounts.values():
+            account.orders.clear()
+        self.is_changed = True
+
     def _spot(self, symbol: str) -> float:
         prices = self._prices
         owner = prices.contract_named(prices.exchange, symbol)
@@ -186,6 +199,7 @@ class Broker:
             ask=ask,
             placed_at=now,
             updated_at=now,
+            placed_s=self._prices.now(),
             status=WAITING if ask.order_type in ("SL", "SL-M") else OPEN,
         )
         self._next_id += 1

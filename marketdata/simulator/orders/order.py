@@ -48,6 +48,8 @@ class Order:
     ask: Ask
     placed_at: str
     updated_at: str
+    # By the stream's clock, in seconds.
+    placed_s: float = 0.0
     status: str = OPEN
     status_message: str | None = None
     filled_quantity: int = 0

@@ -104,7 +104,9 @@ class Caller:
             with breaker(self.name, self.url, ask.family).guard():
                 return self._decoded(ask, self._whole(ask, deadline), shape)
         except BreakerOpen as error:
-            raise BrokerUnavailable(str(error), error.retry_after_s) from error
+            # People read this: no address, and nothing that differs each time.
+            text = f"{self.name} does not answer; it is asked again in a moment."
+            raise BrokerUnavailable(text, error.retry_after_s) from error
 
     def _whole(self, ask: Ask, deadline: Deadline) -> bytes:
         within_s = min(CALL_S, deadline.left_s())

@@ -246,7 +246,7 @@ def test_one_hang_ends_in_time_and_opens_the_breaker_of_its_family(
 
     with pytest.raises(BrokerTimedOut):
         kite.positions(soon())
-    with pytest.raises(BrokerUnavailable, match="in peace") as caught:
+    with pytest.raises(BrokerUnavailable, match="asked again in a moment") as caught:
         kite.holdings(soon())
 
     assert server.paths() == ["/portfolio/positions"]

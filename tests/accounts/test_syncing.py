@@ -152,7 +152,7 @@ def test_a_broker_that_hangs_costs_one_wait(
 
     with pytest.raises(BrokerTimedOut):
         syncing.sync(account)
-    with pytest.raises(BrokerUnavailable, match="in peace"):
+    with pytest.raises(BrokerUnavailable, match="asked again in a moment"):
         syncing.sync(account)
 
     assert paper.paths() == ["/account/profile"]

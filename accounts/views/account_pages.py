@@ -119,7 +119,9 @@ def _account(
     request: HttpRequest, slug: str, action: Action = Action.READ
 ) -> TradingAccount:
     rows = TradingAccount.objects.for_subject(principal_of(request), action)
-    account = rows.select_related("desk").filter(slug=slug).first()
+    # The parts name it in their query, where anything may stand.
+    named = rows.select_related("desk").filter(slug=slug.replace("\0", ""))
+    account = named.first()
     if account is None:
         raise Http404
     return account

@@ -71,8 +71,9 @@ def test_the_list_has_ones_own_accounts_alone(browser: Client):
     assert "ELSEWHERE" not in text
     assert browser.get("/accounts/elsewhere/").status_code == 404
     assert browser.post("/accounts/elsewhere/sync").status_code == 404
-    part = browser.get(reverse("account-part"), {"account": "elsewhere"})
-    assert part.status_code == 404
+    for unknown in ("elsewhere", "\0", ""):
+        part = browser.get(reverse("account-part"), {"account": unknown})
+        assert part.status_code == 404
 
 
 def test_the_list_is_searched_and_says_when_nothing_fits(browser: Client):

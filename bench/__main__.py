@@ -15,6 +15,8 @@ from bench.pages import contest as pages
 from bench.report import Figure
 from bench.rollups import contest as rollups
 from bench.streams import contest as streams
+from bench.streams import journey
+from tradingsite import open_files
 
 CONTESTS = {
     "authentication": authentication.run,
@@ -24,12 +26,15 @@ CONTESTS = {
     "rollups": rollups.run,
     "pages": pages.run,
     "streams": streams.run,
+    "journey": journey.figures,
+    "lazy": streams.beside_lazy,
 }
 
 
 def measure(names: Sequence[str], machine: Machine, rounds: int) -> list[Figure]:
     """Hold the named contests, each on a ground of its own."""
     machine.take_other_cores()
+    open_files.allow_all()
     found: list[Figure] = []
     for name in names:
         with ground.prepared() as prepared:

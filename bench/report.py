@@ -55,6 +55,13 @@ class Figure:
         return asdict(self) | {"median": self.median, "is_met": self.is_met}
 
 
+def at_most(
+    what: str, values: tuple[float, ...], unit: str, how: str, target: float
+) -> Figure:
+    """Return a figure of which little is asked for."""
+    return Figure(what, values, unit, how, target, is_ceiling=True)
+
+
 def progress(words: str) -> None:
     """Tell who waits for the table what has just been measured."""
     print(words, file=sys.stderr, flush=True)

@@ -18,6 +18,7 @@ from types import FrameType
 
 import pytest
 
+from tradingsite import open_files
 from tradingsite.embedded import PostgresServer, Servers, ValkeyServer
 from tradingsite.supervisor import leftovers
 from tradingsite.supervisor.launching import MARK
@@ -32,6 +33,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     stack = contextlib.ExitStack()
     early_config.stash[STARTED] = stack
     early_config.add_cleanup(stack.close)
+    # A thousand clients at once are more than most systems let a process have.
+    open_files.allow_all()
     options = early_config.known_args_namespace
     if is_worker() or options.help or options.version:
         return

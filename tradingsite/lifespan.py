@@ -8,7 +8,6 @@ a code and a hint when to come back, a few at a time.
 
 import asyncio
 import logging
-import resource
 import signal
 import threading
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from typing import Any
 
 from django.conf import settings
 
-from tradingsite import redis
+from tradingsite import open_files, redis
 from tradingsite.limits import Message, Receive, Scope, Send, State
 from tradingsite.protocol import HATCH, Hatch
 
@@ -46,7 +45,7 @@ class Lifespan:
             message: Message = await receive()
             if message["type"] == "lifespan.startup":
                 self.drain_on_sigterm()
-                allow_many_sockets()
+                open_files.allow_all()
                 if self.hatch and "state" in scope:
                     scope["state"][HATCH] = self.hatch
                 await send({"type": "lifespan.startup.complete"})
@@ -84,12 +83,3 @@ class Lifespan:
         await hub.drain(spread_s=RETURN_WITHIN_S)
         await asyncio.sleep(settings.DRAIN_S or GOODBYE_S)
         servers_own(number, None)
-
-
-def allow_many_sockets() -> None:
-    """Let this process open as many files as the system lets it.
-
-    Most systems begin with 1,024, which the sockets of some hundred people use up.
-    """
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

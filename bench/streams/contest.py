@@ -11,7 +11,7 @@ from bench.children import Child
 from bench.ground import Ground
 from bench.machine import Machine, cpu_seconds
 from bench.report import Figure, ratios
-from bench.streams import journey, lazy, serving, wire
+from bench.streams import lazy, serving, wire
 from bench.streams.crowd import Crowd
 from bench.streams.serving import Kind
 from tradingsite.embedded.ports import LOOPBACK
@@ -117,9 +117,12 @@ def run(ground: Ground, machine: Machine, rounds: int) -> list[Figure]:
             cpu_us = in_two_processes(ground, machine, size)
             shared.setdefault(size, []).append(cpu_us)
             report.progress(f"two processes, {size}: {cpu_us:.1f} us")
-    found = figures(results) + figures_of_two(results, shared)
-    found += journey.figures(ground, machine, rounds)
-    return found + lazy.figures(ground, machine, rounds, AS_IT_RUNS)
+    return figures(results) + figures_of_two(results, shared)
+
+
+def beside_lazy(ground: Ground, machine: Machine, rounds: int) -> list[Figure]:
+    """Tell one client that reads what it waits beside a thousand that do not."""
+    return lazy.figures(ground, machine, rounds, AS_IT_RUNS)
 
 
 def measured(kind: Kind, ground: Ground, machine: Machine, size: int) -> Result:
@@ -130,7 +133,8 @@ def measured(kind: Kind, ground: Ground, machine: Machine, size: int) -> Result:
             kib = (serving.resident_kib(child.pid) - before) / size
             cpu_us, per_second = _saturated([child], ground, crowd, size)
             waits_ms, delivered = _at_a_rate(ground, crowd, size)
-    cuts = statistics.quantiles(waits_ms, n=100)
+    # Who is told nothing in time waits for ever.
+    cuts = statistics.quantiles(waits_ms, n=100) if waits_ms else [float("inf")] * 99
     return Result(cpu_us, per_second, cuts[49], cuts[98], delivered, kib)
 
 
@@ -198,7 +202,7 @@ def _at_a_rate(ground: Ground, crowd: Crowd, size: int) -> tuple[list[float], fl
             crowd.sent_at[number] = time.time()
             client.publish(f"{ground.prefix}:stream:{wire.TOPIC}", wire.payload(number))
         crowd.hear(lambda: crowd.delivered - told >= messages * size, silence_s=1.0)
-    waits_ms = [wait * 1000 for wait in crowd.waits_s] or [float("inf")] * 2
+    waits_ms = [wait * 1000 for wait in crowd.waits_s]
     return waits_ms, (crowd.delivered - told) / (messages * size)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from bench.children import Child
 from bench.ground import Ground
 from bench.machine import Machine, cpu_seconds
-from bench.report import Figure
+from bench.report import Figure, at_most
 from bench.streams import serving, wire
 from bench.streams.crowd import Crowd, address, request
 from bench.streams.serving import Kind
@@ -52,17 +52,19 @@ def figures(ground: Ground, machine: Machine, rounds: int, kind: Kind) -> list[F
         Figure("streams, one healthy: p99", _p99(alone), "ms", how),
         Figure(f"{what}: p99 of the healthy", _p99(beside), "ms", how),
         Figure(f"{what}: p50 of the healthy", _p50(beside), "ms", how),
-        Figure(
+        at_most(
             f"{what}: memory of each",
             tuple(one.most_kib / LAZY for one in beside),
             "KiB",
             "resident, at most",
+            256,
         ),
-        Figure(
+        at_most(
             f"{what}: the last is let go after",
             tuple(one.gone_after_s for one in beside),
             "s",
             "since all were there",
+            10,
         ),
     ]
 
@@ -89,7 +91,7 @@ def _lazy(port: int, number: int, hello: bytes) -> socket.socket:
 def _told(
     ground: Ground, child: Child, port: int, kind: Kind, *, lazy: list[socket.socket]
 ) -> Told:
-    crowd = Crowd([port])
+    crowd = Crowd([port], answers_pings=True)
     ends = select.poll()
     for one in lazy:
         # Only its end is asked for: reading is what it does not do.

@@ -9,6 +9,7 @@ ACCEPT = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 TOPIC = "bench"
 KEYS = [f"k{number}" for number in range(20)]
 MARK = b'"n":'
+PING = 0x9
 # As large as a quote with its day and its book.
 FILLER = "x" * 170
 
@@ -50,3 +51,23 @@ def accept_of(key: bytes) -> bytes:
 def payload(number: int, filler: str = FILLER) -> bytes:
     """Return what is published: the event of one key."""
     return json.dumps({KEYS[number % len(KEYS)]: event(number, filler)}).encode()
+
+
+def frames_in(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
+    """Return the (opcode, payload) of each whole frame of a server, and the rest."""
+    found, at = [], 0
+    while len(data) >= at + 2:
+        size, head = data[at + 1], 2
+        if size >= 126:
+            head = 4 if size == 126 else 10
+            size = int.from_bytes(data[at + 2 : at + head])
+        if len(data) < at + head + size:
+            break
+        found.append((data[at] & 0x0F, data[at + head : at + head + size]))
+        at += head + size
+    return found, data[at:]
+
+
+def pong_frame(payload: bytes) -> bytes:
+    """Return the answer of a client to a ping."""
+    return bytes((0x8A, 0x80 | len(payload))) + b"\0\0\0\0" + payload

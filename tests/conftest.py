@@ -1,5 +1,6 @@
 """Fixtures that tests of several apps share: few, and named like what they are."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,10 +10,13 @@ from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
 from accounts.session_store import PROVEN
+from tests.database import flush_again_after_deadlocks
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+def django_db_setup(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
     """Let tests with real transactions empty the tables; the audit's refuse that.
 
     The test that they do arms the trigger again.
@@ -20,6 +24,9 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         for table in ("accounts_auditentry", "accounts_auditanchor"):
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_never_emptied")
+    with pytest.MonkeyPatch.context() as patch:
+        flush_again_after_deadlocks(patch)
+        yield
 
 
 @pytest.fixture(autouse=True)

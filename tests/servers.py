@@ -82,7 +82,7 @@ def pytest_report_header() -> str | None:
     return f"servers: PostgreSQL {database}, Valkey {redis}"
 
 
-@pytest.hookimpl(optionalhook=True)
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Return one more than there are cores, for tests wait as much as they compute."""
     return min((os.cpu_count() or 1) + 1, MOST_WORKERS)

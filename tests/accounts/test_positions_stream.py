@@ -1,6 +1,5 @@
 """``/ws/positions/{account}``: what becomes of positions, each event once."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 from itertools import product
 from typing import Any
@@ -22,7 +21,7 @@ from tests.accounts.builders import (
     session_of,
 )
 from tests.accounts.portfolios import later, position
-from tests.sockets import Site, bearer, in_thread, running_site, talking
+from tests.sockets import Site, bearer, in_thread, talking
 from tradingsite.models import JournalEntry
 from tradingsite.streaming import journal
 
@@ -32,24 +31,6 @@ pytestmark = [
 ]
 
 PATH = "/ws/positions/north-1"
-
-
-@pytest.fixture(scope="module")
-def site(django_db_setup: None) -> Iterator[Site]:
-    with running_site() as running:
-        yield running
-
-
-@pytest.fixture
-def account(transactional_db: None) -> TradingAccount:
-    return make_account()
-
-
-@pytest.fixture
-def key(account: TradingAccount) -> ApiKey:
-    alice = make_user()
-    join(alice, account)
-    return make_key(alice, scopes=[Scope.READ_ACCOUNTS], all_accounts=True)
 
 
 def report(account: TradingAccount, *reported: Any, seconds: float = 0) -> None:

@@ -6,7 +6,7 @@ import random
 import signal
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -16,9 +16,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import ApiKey, Position, TradingAccount
 from accounts.models.positions import stream_of
-from accounts.principals import Scope
 from clients.streams import Streams
-from tests.accounts.builders import join, make_account, make_key, make_user
 from tests.accounts.portfolios import later, position
 from tests.sockets import Site, in_thread, running_site, talking
 from tradingsite.embedded import ValkeyServer
@@ -34,24 +32,6 @@ pytestmark = [
 PATH = "/ws/positions/north-1"
 MOVES = 60
 Told = list[dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def site(django_db_setup: None) -> Iterator[Site]:
-    with running_site() as running:
-        yield running
-
-
-@pytest.fixture
-def account(transactional_db: None) -> TradingAccount:
-    return make_account()
-
-
-@pytest.fixture
-def key(account: TradingAccount) -> ApiKey:
-    alice = make_user()
-    join(alice, account)
-    return make_key(alice, scopes=[Scope.READ_ACCOUNTS], all_accounts=True)
 
 
 def client_of(key: ApiKey, *sites: Site) -> Streams:

@@ -1,18 +1,16 @@
 """``/ws/orders/{account}``: what becomes of orders, each event once."""
 
-from collections.abc import Iterator
 from contextlib import aclosing
 from typing import Any
 
 import pytest
 
 from accounts.models import ApiKey, Membership, TradingAccount
-from accounts.principals import Scope
 from clients.streams import Streams
-from tests.accounts.builders import join, make_account, make_key, make_user
+from tests.accounts.builders import make_account
 from tests.accounts.portfolios import later
 from tests.orders.builders import report, reported
-from tests.sockets import Site, bearer, in_thread, running_site, talking
+from tests.sockets import Site, bearer, in_thread, talking
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -20,24 +18,6 @@ pytestmark = [
 ]
 
 PATH = "/ws/orders/north-1"
-
-
-@pytest.fixture(scope="module")
-def site(django_db_setup: None) -> Iterator[Site]:
-    with running_site() as running:
-        yield running
-
-
-@pytest.fixture
-def account(transactional_db: None) -> TradingAccount:
-    return make_account()
-
-
-@pytest.fixture
-def key(account: TradingAccount) -> ApiKey:
-    alice = make_user()
-    join(alice, account)
-    return make_key(alice, scopes=[Scope.READ_ACCOUNTS], all_accounts=True)
 
 
 def told(account: TradingAccount, *orders: Any, seconds: float = 0) -> None:

@@ -2,7 +2,6 @@
 
 import datetime
 import json
-import time
 
 import pytest
 from django.utils import timezone
@@ -135,12 +134,13 @@ def test_a_broker_that_is_behind_is_told_until_it_is_in_step(
 
 
 def test_a_page_that_is_moved_does_not_ask(page: Page, site: str, book: Book):
+    page.clock.install()
     streamed(page, site)
     asked = asked_by(page)
-    deadline = time.monotonic() + 12
-    while time.monotonic() < deadline:
-        book.trade(FUTURE, 101.0 + time.monotonic() % 1)
-        page.wait_for_timeout(500)
+    for step in range(1, 13):
+        book.trade(FUTURE, 101.0 + step)
+        expect(field(row(page, FUTURE), "price")).to_have_text(f"{101 + step}.00")
+        page.clock.fast_forward(1000)
 
     assert asked == []
 
@@ -190,7 +190,9 @@ def test_a_hidden_page_does_not_ask(
     page: Page, site: str, book: Book, has_socket: bool
 ):
     page.add_init_script(HIDDEN)
-    if has_socket:
+    page.clock.install()
+    line = Line(page) if has_socket else None
+    if line:
         streamed(page, site)
     else:
         without_sockets(page)
@@ -200,10 +202,14 @@ def test_a_hidden_page_does_not_ask(
     # With a socket this would be asked for, without one every ten seconds.
     book.hold(FUTURE, 2600)
     book.report()
-    page.wait_for_timeout(11_000)
+    if line:
+        until(lambda: any('"event"' in text for text in line.heard), page)
+    page.clock.fast_forward(11_000)
+    page.wait_for_timeout(500)
     assert asked == []
 
     page.evaluate("hide(false)")
+    page.clock.fast_forward(11_000)
     until(lambda: len(asked) == 1, page)
     expect(field(row(page, FUTURE), "quantity")).to_have_text("+2,600")
 

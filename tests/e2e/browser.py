@@ -1,10 +1,11 @@
 """A headless Chromium whose pages remember what their consoles complained about."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 # Room for a slow machine; a chart asks every second.
@@ -51,3 +52,23 @@ def log_in(
         page.fill("input[name=code]", code)
         page.click("button[type=submit]")
     page.wait_for_url(lambda address: "/login" not in address)
+
+
+def asked_by(page: Page, part: str) -> list[str]:
+    """Return the list to which every request for ``part`` will be added."""
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        if part in request.url:
+            asked.append(request.url)
+
+    page.on("request", note)
+    return asked
+
+
+def until(condition: Callable[[], bool], page: Page) -> None:
+    """Wait for what Playwright cannot wait for; the page goes on meanwhile."""
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while not condition():
+        assert time.monotonic() < deadline, "not in time"
+        page.wait_for_timeout(50)

@@ -1,13 +1,11 @@
 """An account for the browser: what its broker and the market say, and the way there."""
 
 import datetime
-import time
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
-from playwright.sync_api import Locator, Page, Request, WebSocketRoute
+from playwright.sync_api import Locator, Page, WebSocketRoute
 
 from accounts import portfolio
 from accounts.models import Membership, Position, TradingAccount, User
@@ -17,6 +15,7 @@ from marketdata.models import Instrument
 from tests.accounts.builders import join, make_account
 from tests.accounts.portfolios import balance, holding, position
 from tests.accounts.test_portfolio import give
+from tests.e2e import browser
 from tests.e2e.browser import PATIENCE_MS
 from tests.marketdata.builders import make_instrument
 from tradingsite import redis as ground
@@ -115,14 +114,7 @@ def streamed(page: Page, site: str, query: str = "") -> None:
 
 def asked_by(page: Page) -> list[str]:
     """Return the list to which every time that the page asks again will be added."""
-    asked: list[str] = []
-
-    def note(request: Request) -> None:
-        if PART in request.url:
-            asked.append(request.url)
-
-    page.on("request", note)
-    return asked
+    return browser.asked_by(page, PART)
 
 
 def row(page: Page, symbol: str) -> Locator:
@@ -135,13 +127,6 @@ def field(place: Locator, name: str) -> Locator:
 
 def figure(page: Page, name: str) -> Locator:
     return field(page.locator("[data-account-figures]"), name)
-
-
-def until(condition: Callable[[], bool], page: Page) -> None:
-    deadline = time.monotonic() + PATIENCE_MS / 1000
-    while not condition():
-        assert time.monotonic() < deadline
-        page.wait_for_timeout(50)
 
 
 class Line:

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.accounts.builders import make_account, make_desk
-from tests.e2e.browser import PATIENCE_MS, without_sockets
+from tests.e2e.browser import PATIENCE_MS, until, without_sockets
 from tests.e2e.live_accounts import (
     BODY,
     BROKERS_OWN,
@@ -19,7 +19,6 @@ from tests.e2e.live_accounts import (
     field,
     row,
     streamed,
-    until,
 )
 
 pytestmark = [

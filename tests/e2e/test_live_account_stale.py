@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from accounts import portfolio
 from accounts.models import AccountSync
-from tests.e2e.browser import PATIENCE_MS, without_sockets
+from tests.e2e.browser import PATIENCE_MS, until, without_sockets
 from tests.e2e.live_accounts import (
     BODY,
     FUTURE,
@@ -20,7 +20,6 @@ from tests.e2e.live_accounts import (
     field,
     row,
     streamed,
-    until,
 )
 from tests.marketdata.builders import IST, make_instrument
 from tradingsite.templatetags.figures import clock

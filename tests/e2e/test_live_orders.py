@@ -1,19 +1,18 @@
 """Orders that their stream moves: unasked, in place, and again after a break."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import pytest
 from django.db import transaction
 from django.utils import timezone
-from playwright.sync_api import Page, Request, ViewportSize, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from accounts.models import Membership, User
 from accounts.reported import ReportedOrder
 from orders.models import OrderBook
 from tests.accounts.builders import join, make_account
-from tests.e2e.browser import PATIENCE_MS, without_sockets
+from tests.e2e.browser import PATIENCE_MS, asked_by, without_sockets
 from tests.orders.builders import report, reported
 
 pytestmark = [
@@ -77,26 +76,6 @@ def desk(nifty: object) -> Desk:
     desk = Desk()
     desk.order("1", symbol="ACME")
     return desk
-
-
-def asked_by(page: Page, part: str) -> list[str]:
-    """Return the list to which every request for ``part`` will be added."""
-    asked: list[str] = []
-
-    def note(request: Request) -> None:
-        if part in request.url:
-            asked.append(request.url)
-
-    page.on("request", note)
-    return asked
-
-
-def until(condition: Callable[[], bool], page: Page) -> None:
-    for _ in range(PATIENCE_MS // 50):
-        if condition():
-            return
-        page.wait_for_timeout(50)
-    pytest.fail("not in time")
 
 
 def streamed(page: Page, address: str) -> None:

@@ -2,16 +2,15 @@
 
 import datetime
 import time
-from collections.abc import Callable
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, expect
 
 from marketdata import quotes
 from marketdata.bars import Bar
 from marketdata.models import Instrument
-from tests.e2e.browser import PATIENCE_MS, without_sockets
+from tests.e2e.browser import PATIENCE_MS, asked_by, until, without_sockets
 from tests.marketdata.builders import IST
 from tests.marketdata.chains import Line, Quote, make_options, save_chain
 from tradingsite import redis as ground
@@ -63,25 +62,6 @@ class Chain:
 @pytest.fixture
 def chain(nifty: Instrument) -> Chain:
     return Chain(nifty)
-
-
-def asked_by(page: Page, part: str) -> list[str]:
-    """Return the list to which every request for ``part`` will be added."""
-    asked: list[str] = []
-
-    def note(request: Request) -> None:
-        if part in request.url:
-            asked.append(request.url)
-
-    page.on("request", note)
-    return asked
-
-
-def until(condition: Callable[[], bool], page: Page) -> None:
-    deadline = time.monotonic() + PATIENCE_MS / 1000
-    while not condition():
-        assert time.monotonic() < deadline
-        page.wait_for_timeout(50)
 
 
 def streamed(page: Page, address: str) -> None:

@@ -78,6 +78,9 @@ class Nursery:
         os.kill(pid, signal.SIGKILL)
         self._pids.remove(pid)
 
+    def has_died(self, pid: int) -> bool:
+        return not Path(f"/proc/{pid}").exists()
+
     def close(self) -> None:
         for pid in self._pids:
             with contextlib.suppress(ProcessLookupError):
@@ -87,12 +90,12 @@ class Nursery:
         self._log.close()
 
 
-def kill_often(kind: str, kills: int, log: Path) -> None:
+def kill_often(kills: int, log: Path) -> None:
     """Keep two processes running; kill one that owns a shard, ``kills`` times."""
     seed = random.SystemRandom().randrange(10**6)
     chance = random.Random(seed)
     sys.stdout.write(f"seed {seed}\n")
-    with contextlib.closing(Nursery(kind, log)) as nursery:
+    with contextlib.closing(Nursery("ingest_ticks", log)) as nursery:
         nursery.start()
         nursery.start()
         wait_for("the first flush", ShardPosition.objects.exists)
@@ -135,7 +138,7 @@ def end_of_reading(log: Path) -> int:
 def test_twenty_kills_lose_nothing_and_double_nothing(simulator: Any, tmp_path: Path):
     log = tmp_path / "ingest.log"
 
-    kill_often("ingest_ticks", 20, log)
+    kill_often(20, log)
     end(simulator[0])
     read_the_rest(log)
 
@@ -152,7 +155,10 @@ def test_control_a_position_written_before_its_bars_is_caught(
 ):
     log = tmp_path / "ingest.log"
 
-    kill_often("careless", 6, log)
+    with contextlib.closing(Nursery("careless", log)) as nursery:
+        for _ in range(3):
+            pid = nursery.start()
+            wait_for("its death", lambda pid=pid: nursery.has_died(pid))
     end(simulator[0])
     read_the_rest(log)
 

@@ -51,12 +51,12 @@ def write_some(stocks: list[Instrument], chance: random.Random) -> None:
         )
 
 
-def kill_often(kind: str, kills: int, stocks: list[Instrument], log: Path) -> None:
+def kill_often(kills: int, stocks: list[Instrument], log: Path) -> None:
     """Keep two rollups running beside a writer; kill one of them, ``kills`` times."""
     seed = random.SystemRandom().randrange(10**6)
     sys.stdout.write(f"seed {seed}\n")
     chance = random.Random(seed)
-    with contextlib.closing(Nursery(kind, log)) as nursery:
+    with contextlib.closing(Nursery("roll_up_bars", log)) as nursery:
         pids = [nursery.start(), nursery.start()]
         write_some(stocks, chance)
         wait_for("the first bars", IntradayBar.objects.exists)
@@ -77,7 +77,7 @@ def differences(stocks: list[Instrument]):
 @pytest.mark.chaos
 @pytest.mark.timeout(120)
 def test_thirty_kills_leave_no_bar_wrong(stocks: list[Instrument], tmp_path: Path):
-    kill_often("roll_up_bars", 30, stocks, tmp_path / "log")
+    kill_often(30, stocks, tmp_path / "log")
 
     roll_up()
 
@@ -90,7 +90,11 @@ def test_thirty_kills_leave_no_bar_wrong(stocks: list[Instrument], tmp_path: Pat
 def test_control_marks_taken_before_the_bars_are_made_are_caught(
     stocks: list[Instrument], tmp_path: Path
 ):
-    kill_often("careless_rollup", 30, stocks, tmp_path / "log")
+    write_some(stocks, random.Random(7))
+    with contextlib.closing(Nursery("careless_rollup", tmp_path / "log")) as nursery:
+        while DirtyBucket.objects.exists():
+            pid = nursery.start()
+            wait_for("its death", lambda pid=pid: nursery.has_died(pid))
 
     roll_up()
 

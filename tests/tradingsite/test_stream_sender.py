@@ -171,6 +171,146 @@ async def test_a_batch_is_one_array_with_the_newest_of_each_key(wire: FakeWire):
     assert [one["n"] for one in json.loads(array)] == [2, 3]
 
 
+class Batches:
+    """Batches that are due when the test says so."""
+
+    def __init__(self, sender: Sender) -> None:
+        self.sender = sender
+        self.asked = 0
+        sender.batch(self.later)
+
+    def later(self, sender: Sender) -> None:
+        self.asked += 1
+
+    def come(self) -> None:
+        if held := self.sender.due():
+            self.sender.send_batch(list(joined(held)))
+
+
+def numbers(wire: FakeWire) -> list[int]:
+    """Return the numbers of what was written, batched or not."""
+    said = [json.loads(text) for text in wire.said()]
+    return [
+        one["n"]
+        for some in said
+        for one in (some if isinstance(some, list) else [some])
+    ]
+
+
+async def test_a_batch_that_is_not_taken_goes_on_to_be_replaced(wire: FakeWire):
+    sender = Sender(wire)
+    batches = Batches(sender)
+    wire.is_clear = False
+    for n in range(100):
+        sender.offer(frame("update", f="x" * 10_000, n=n), n % 20)
+        batches.come()
+
+    assert wire.closed is None
+    wire.clear()
+    batches.come()
+    assert batches.asked == 2
+    assert numbers(wire) == list(range(80, 100))
+
+
+async def test_of_a_batch_what_the_client_does_not_take_is_held_on(wire: FakeWire):
+    sender = Sender(wire)
+    batches = Batches(sender)
+    write = wire.write
+
+    def write_one(frame: Frame) -> None:
+        write(frame)
+        wire.is_clear = False
+
+    wire.write = write_one  # type: ignore[method-assign] # full after each frame
+    for n in range(5):
+        sender.offer(frame("update", f="x" * 30_000, n=n), n)
+    batches.come()
+    assert numbers(wire) == [0, 1]
+    sender.offer(numbered(30), 3)
+    for _ in range(3):
+        wire.clear()
+        batches.come()
+
+    assert numbers(wire) == [0, 1, 2, 4, 30]
+    assert wire.closed is None
+
+
+async def test_what_was_held_comes_before_what_is_sent_at_once_again(wire: FakeWire):
+    sender = Sender(wire)
+    batches = Batches(sender)
+    sender.offer(numbered(1), "slot")
+    sender.offer(numbered(2))
+
+    sender.batch(None)
+    sender.offer(numbered(3), "slot")
+    batches.come()
+
+    assert numbers(wire) == [1, 2, 3]
+
+
+async def test_too_much_held_that_must_not_be_lost_closes_who_takes_nothing(
+    wire: FakeWire,
+):
+    sender = Sender(wire)
+    Batches(sender)
+    wire.is_clear = False
+
+    for _ in range(20):
+        sender.offer(frame("update", f="x" * 10_000))
+
+    assert wire.closed == (4408, "too slow; come back and resume")
+
+
+async def test_a_large_snapshot_waits_for_the_batches_that_take_it(wire: FakeWire):
+    sender = Sender(wire)
+    batches = Batches(sender)
+    for n in range(2):
+        sender.offer(frame("snapshot", f="x" * 60_000, n=n))
+    waiting = asyncio.create_task(sender.caught_up())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+
+    batches.come()
+
+    await asyncio.wait_for(waiting, 5)
+    assert numbers(wire) == [0, 1]
+
+
+async def test_who_takes_no_batch_is_given_up_in_time(
+    wire: FakeWire, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sending, "SEND_WITHIN_S", 0.0)
+    gone = asyncio.Event()
+    monkeypatch.setattr(wire, "close", lambda code, reason: gone.set())
+    sender = Sender(wire)
+    batches = Batches(sender)
+    wire.is_clear = False
+    sender.offer(numbered(1), "slot")
+    batches.come()
+
+    await asyncio.wait_for(gone.wait(), 5)
+
+    assert sender.closed_with == 4408
+
+
+async def test_who_takes_batches_again_is_not_given_up(
+    wire: FakeWire, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sending, "SEND_WITHIN_S", 0.0)
+    sender = Sender(wire)
+    batches = Batches(sender)
+    wire.is_clear = False
+    sender.offer(numbered(1), "slot")
+    batches.come()
+    wire.clear()
+    sender.batch(None)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert wire.closed is None
+    assert numbers(wire) == [1]
+
+
 @pytest.mark.parametrize("size", [0, 125, 126, 65_000, MOST_BYTES_OUT - 13])
 def test_a_frame_has_the_length_of_its_text_in_its_head(size: int):
     made = Frame(b"x" * size)
@@ -190,6 +330,6 @@ def test_arrays_are_split_before_they_are_too_large():
 
     arrays = list(joined(parts))
 
-    found = [one["n"] for array in arrays for one in json.loads(array.text)]
-    assert found == [0, 1, 2, 3, 4]
-    assert len(arrays) == 3
+    found = [[one["n"] for one in json.loads(array.text)] for _, array in arrays]
+    assert found == [[0, 1], [2, 3], [4]]
+    assert [count for count, _ in arrays] == [2, 2, 1]

@@ -50,18 +50,21 @@ def encode(value: Any) -> bytes:
     return _encode(value)
 
 
-def joined(parts: Iterable[Frame]) -> Iterator[Frame]:
-    """Yield arrays of ``parts``, in order, none larger than a frame may be."""
+def joined(parts: Iterable[Frame]) -> Iterator[tuple[int, Frame]]:
+    """Yield arrays of ``parts``, in order, none larger than a frame may be.
+
+    Each with how many of the parts stand in it.
+    """
     texts: list[bytes] = []
     size = 2
     for part in parts:
         if size + len(part.text) > MOST_BYTES_OUT and texts:
-            yield _array(texts)
+            yield len(texts), _array(texts)
             texts, size = [], 2
         texts.append(part.text)
         size += len(part.text) + 1
     if texts:
-        yield _array(texts)
+        yield len(texts), _array(texts)
 
 
 def grouped(texts: list[bytes]) -> Iterator[list[bytes]]:

@@ -146,13 +146,14 @@ class Hub:
         sender.batch(later)
 
     def _send_batches(self, batch_ms: int) -> None:
-        made: dict[tuple[Frame, ...], list[Frame]] = {}
+        made: dict[tuple[Frame, ...], list[tuple[int, Frame]]] = {}
         for sender in self._batches.pop(batch_ms):
-            held = sender.take_held()
+            held = sender.due()
+            if not held:
+                continue
             if held not in made:
                 made[held] = list(joined(held))
-            for each in made[held]:
-                sender.write(each)
+            sender.send_batch(made[held])
 
     # --- the end --------------------------------------------------------------------
     async def drain(self, spread_s: float) -> None:

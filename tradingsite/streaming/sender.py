@@ -4,10 +4,14 @@ A frame with a ``slot`` replaces the older one of that slot: of a value that mov
 only the newest is worth sending, and all who wait for it share that one. Frames
 without a slot are all sent, in order; who lets too many of them wait is closed with a
 code and resumes. Who reads nothing at all is cut off after ``SEND_WITHIN_S``.
+
+Who asked for batches is held back what comes until the next is due. While the client
+does not take it nothing is due: what is held goes on to be replaced by what is newer.
 """
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
+from itertools import islice
 
 from tradingsite.streaming.codes import Close
 from tradingsite.streaming.frames import Frame
@@ -31,6 +35,7 @@ class Sender:
         "_deadline",
         "_held",
         "_idle",
+        "_is_overdue",
         "_later",
         "_waiting_bytes",
         "closed_with",
@@ -47,6 +52,7 @@ class Sender:
         self._waiting_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
         self._held: dict[Hashable, Frame] = {}
+        self._is_overdue = False
         self._later: Later | None = None
         self._idle: asyncio.Event | None = None
         wire.on_clear = self._go_on
@@ -54,6 +60,14 @@ class Sender:
     def batch(self, later: Later | None) -> None:
         """Hold frames back until ``later`` says; None sends at once again."""
         self._later = later
+        if later is None:
+            self._is_overdue = False
+            # Before anything newer is sent.
+            held, self._held = self._held, {}
+            for slot, frame in held.items():
+                self._waiting_bytes -= _weight(slot, frame)
+                self.offer(frame, slot)
+            self._took_some()
 
     def offer(self, frame: Frame, slot: Hashable = None) -> None:
         """Send ``frame`` now or as soon as the client takes it; never wait."""
@@ -70,28 +84,41 @@ class Sender:
         return self._later is None and self.wire.is_clear and not self._backlog
 
     async def caught_up(self) -> None:
-        """Wait until nothing waits any more, or the client is gone.
+        """Wait until there is room for one more frame, or the client is gone.
 
-        Nothing waits either when the one who asked goes on.
+        Where nothing is held back, nothing waits any more when the one who asked goes
+        on.
         """
-        while self._backlog:
+        while self._is_full:
             # Several may wait for the same client.
             if self._idle is None or self._idle.is_set():
                 self._idle = asyncio.Event()
             await self._idle.wait()
 
-    def take_held(self) -> tuple[Frame, ...]:
-        """Return what was held back for the batch that is due."""
-        held = tuple(self._held.values())
-        self._held.clear()
-        return held
+    @property
+    def _is_full(self) -> bool:
+        return bool(self._backlog) or self._waiting_bytes > MOST_BYTES_WAITING // 2
 
-    def write(self, frame: Frame) -> None:
-        """Send a whole batch, in its order."""
+    def due(self) -> tuple[Frame, ...]:
+        """Return what the batch that is due consists of, if the client takes it."""
         if self.wire.is_clear and not self._backlog:
-            self.wire.write(frame)
-        else:
-            self._keep(frame, None)
+            return tuple(self._held.values())
+        self._put_off()
+        return ()
+
+    def send_batch(self, arrays: Iterable[tuple[int, Frame]]) -> None:
+        """Send what is ``due``, as far as the client takes it; the rest is held on.
+
+        With each array comes how many of the held frames stand in it.
+        """
+        for count, array in arrays:
+            if not self.wire.is_clear:
+                self._put_off()
+                break
+            self.wire.write(array)
+            for slot in list(islice(self._held, count)):
+                self._waiting_bytes -= _weight(slot, self._held.pop(slot))
+        self._took_some()
 
     def close(self, code: Close, reason: str) -> None:
         """Close with a code, whatever still waits."""
@@ -104,15 +131,20 @@ class Sender:
         """Let go of what waits: the client is gone."""
         self._backlog.clear()
         self._held.clear()
-        self._rest()
+        self._waiting_bytes = 0
+        self._is_overdue = False
+        self._took_some()
 
     def _hold(self, frame: Frame, slot: Hashable) -> None:
+        if self.closed_with is not None:
+            return
         if not self._held and self._later:
             self._later(self)
         key = _Own() if slot is None else slot
         # Taken out first, so that the newest stands last.
         self.dropped += self._held.pop(key, None) is not None
         self._held[key] = frame
+        self._weigh(key, frame)
 
     def _keep(self, frame: Frame, slot: Hashable) -> None:
         if self.closed_with is not None:
@@ -121,11 +153,19 @@ class Sender:
         self.dropped += key in self._backlog
         # In the place of the older one: who moves most does not wait longest.
         self._backlog[key] = frame
-        if slot is None:
-            self._waiting_bytes += len(frame.text)
-        if self._waiting_bytes > MOST_BYTES_WAITING:
+        self._watch()
+        self._weigh(key, frame)
+
+    def _weigh(self, key: Hashable, frame: Frame) -> None:
+        """Count what must not be lost; give up who takes too little of it."""
+        self._waiting_bytes += _weight(key, frame)
+        if self._waiting_bytes > MOST_BYTES_WAITING and not self.wire.is_clear:
             self._give_up()
-        elif self._deadline is None:
+
+    def _put_off(self) -> None:
+        """Hold on to what was due until the client has taken what it was sent."""
+        if self._held:
+            self._is_overdue = True
             self._watch()
 
     def _go_on(self) -> None:
@@ -133,24 +173,32 @@ class Sender:
         while self._backlog and self.wire.is_clear:
             key = next(iter(self._backlog))
             frame = self._backlog.pop(key)
-            if isinstance(key, _Own):
-                self._waiting_bytes -= len(frame.text)
+            self._waiting_bytes -= _weight(key, frame)
             self.wire.write(frame)
-        self._rest()
-        if self._backlog:
-            self._watch()
+        if self._is_overdue and self._later and not self._backlog:
+            self._is_overdue = False
+            self._later(self)
+        self._took_some()
 
-    def _rest(self) -> None:
-        """Stop the clock; tell who waits, when nothing is left."""
+    def _took_some(self) -> None:
+        """Set the clock anew for what is owed; tell who waits for room."""
         if self._deadline:
             self._deadline.cancel()
             self._deadline = None
-        if self._idle and not self._backlog:
+        if self._backlog or self._is_overdue:
+            self._watch()
+        if self._idle and not self._is_full:
             self._idle.set()
 
     def _watch(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._deadline = loop.call_later(SEND_WITHIN_S, self._give_up)
+        if self._deadline is None:
+            loop = asyncio.get_running_loop()
+            self._deadline = loop.call_later(SEND_WITHIN_S, self._give_up)
 
     def _give_up(self) -> None:
         self.close(Close.SLOW, "too slow; come back and resume")
+
+
+def _weight(key: Hashable, frame: Frame) -> int:
+    """Return how much ``frame`` adds to what must not be lost."""
+    return len(frame.text) if isinstance(key, _Own) else 0

@@ -18,6 +18,7 @@ import asyncio
 import itertools
 import json
 import random
+import time
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -26,8 +27,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 # Whoever is told one of these would only be told it again.
-FINAL_CODES = {4400, 4401, 4403, 4404}
+FINAL_CODES = {1009, 4400, 4401, 4403, 4404}
 LONGEST_WAIT_S = 30.0
+# A connection that lasted so long was a good one: the next is tried at once.
+LASTING_S = 5.0
 
 Message = dict[str, Any]
 
@@ -45,6 +48,8 @@ class Streams:
         self._after: dict[str, dict[str, dict[str, Any]]] = {}
         self._newest: dict[str, Any] = {}
         self._wait_s = 0.0
+        # What a server that stops has asked for.
+        self._asked_s: float | None = None
 
     async def follow(self, **streams: Sequence[str]) -> AsyncGenerator[Message, None]:
         """Yield what the streams tell of these keys, without end.
@@ -52,17 +57,16 @@ class Streams:
         Without any, what the address names.
         """
         while True:
+            began = time.monotonic()
             try:
                 async for message in self._once(streams):
-                    self._wait_s = 0.0
                     yield message
             except ConnectionClosed as closed:
                 if closed.rcvd and closed.rcvd.code in FINAL_CODES:
                     raise Refused(closed.rcvd.reason) from closed
             except (OSError, InvalidHandshake, TimeoutError):
                 pass
-            await asyncio.sleep(self._wait_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
-            self._wait_s = min(max(0.1, 2 * self._wait_s), LONGEST_WAIT_S)
+            await asyncio.sleep(self._next_wait_s(time.monotonic() - began))
 
     async def _once(
         self, streams: dict[str, Sequence[str]]
@@ -95,4 +99,13 @@ class Streams:
             self._newest = position
             self._after.setdefault(message["stream"], {})[message["key"]] = position
         elif message["type"] == "bye":
-            self._wait_s = message["reconnect_after_ms"] / 1000
+            self._asked_s = message["reconnect_after_ms"] / 1000
+
+    def _next_wait_s(self, lasted_s: float) -> float:
+        """Return how long to wait now, and longer each time that nothing lasts."""
+        if lasted_s >= LASTING_S:
+            self._wait_s = 0.0
+        asked_s, self._asked_s = self._asked_s, None
+        wait_s = self._wait_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+        self._wait_s = min(max(0.1, 2 * self._wait_s), LONGEST_WAIT_S)
+        return wait_s if asked_s is None else asked_s

@@ -24,7 +24,7 @@ def asked(text: str) -> list[str]:
 
 def answer(wanted: list[str]) -> dict[str, Any]:
     """Return the answer for the symbols ``wanted``, in their order."""
-    found = {name: instrument for name in wanted if (instrument := _named(name))}
+    found = names.find_all(wanted)
     instruments = {instrument.pk: instrument for instrument in found.values()}
     prices = quotes.last_quotes(instruments)
     days = overview.days_of(list(instruments.values()))
@@ -40,13 +40,6 @@ def answer(wanted: list[str]) -> dict[str, Any]:
         values = _values(instrument, quote, day) | _best(books.get(instrument.pk))
         rows.append({"s": "ok", "n": name, "v": values})
     return {"s": "ok", "d": rows}
-
-
-def _named(name: str) -> Instrument | None:
-    try:
-        return names.find(name)
-    except (Instrument.DoesNotExist, names.AmbiguousSymbolError):
-        return None
 
 
 def _values(instrument: Instrument, quote: Quote, day: Day) -> dict[str, Any]:

@@ -35,6 +35,8 @@ export class LiveParts {
     else if (message.type === "stale" || message.type === "live") this.judge(message.since ?? null);
     else if (message.type === "lost") {
       this.isLoading = false;
+      // Until the page has asked: whether it still moves nobody can tell.
+      if (this.isHeard) this.judge(this.since ?? Date.now() / 1000);
       this.setHeard(false);
     }
   }

@@ -3,6 +3,8 @@
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 30000;
 const PING_MS = 10000;
+// A connection that lasted so long was a good one: the next is tried at once.
+const LASTING_MS = 5000;
 // Who would be refused again does not come back.
 const FINAL_CODES = new Set([4400, 4401, 4403, 4404]);
 
@@ -60,7 +62,10 @@ export class Streams {
     if (socket !== this.socket) return;
     for (const stream of this.followed.keys()) this.tell({ type: "lost", stream });
     if (FINAL_CODES.has(code)) return;
-    const waitMs = this.waitMs * (0.5 + Math.random() / 2);
+    if (performance.now() - this.welcomeAt >= LASTING_MS) this.waitMs = 0;
+    const waitMs = this.askedMs ?? this.waitMs * (0.5 + Math.random() / 2);
+    this.askedMs = undefined;
+    this.welcomeAt = undefined;
     this.timer = setTimeout(() => this.connect(), waitMs);
     this.waitMs = Math.min(Math.max(FIRST_WAIT_MS, this.waitMs * 2), LONGEST_WAIT_MS);
   }
@@ -84,13 +89,13 @@ export class Streams {
 
   take(message) {
     if (message.type === "welcome") {
-      this.waitMs = 0;
+      this.welcomeAt = performance.now();
       this.isWelcome = true;
       for (const [stream, listeners] of this.followed) {
         if (listeners.size) this.subscribe(stream, [...listeners.keys()]);
       }
     } else if (message.type === "bye") {
-      this.waitMs = message.reconnect_after_ms;
+      this.askedMs = message.reconnect_after_ms;
     } else if (message.stream) {
       this.remember(message);
       this.tell(message);

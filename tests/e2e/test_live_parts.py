@@ -112,6 +112,33 @@ def test_a_socket_that_is_lost_is_asked_for_again(site: str, page: Page, chain: 
     expect(page.locator(MONEY)).to_have_text("122.50", timeout=PATIENCE_MS)
 
 
+def test_while_the_site_is_gone_nothing_is_called_live(
+    site: str, page: Page, chain: Chain, complaints: list[str]
+):
+    page.add_init_script(
+        "window.sockets = []; const Real = window.WebSocket;"
+        "window.WebSocket = class extends Real {"
+        " constructor(url) { super(window.isGone ? 'ws://127.0.0.1:1' : url);"
+        " window.sockets.push(this); } };"
+    )
+    chain.tell(116.5)
+    streamed(page, f"{site}/options/DEMO:NIFTY")
+    state = page.locator("[data-chain-state]")
+    expect(state).to_contain_text("Live")
+    page.route("**/_options/**", lambda route: route.abort())
+    page.evaluate("window.isGone = true; window.sockets.at(-1).close()")
+
+    expect(state).to_contain_text("Stale since", timeout=PATIENCE_MS)
+    expect(page.locator("[data-connection-lost]")).to_be_visible(timeout=PATIENCE_MS)
+    page.unroute("**/_options/**")
+    page.evaluate("window.isGone = false")
+    chain.tell(117.5)
+    expect(state).to_contain_text("Live", timeout=PATIENCE_MS)
+    expect(page.locator("[data-connection-lost]")).to_be_hidden()
+    # The browser says of each attempt that it failed.
+    complaints.clear()
+
+
 def test_what_moves_stays_the_same_element_with_its_focus(
     site: str, page: Page, chain: Chain
 ):

@@ -249,6 +249,18 @@ async def test_an_odd_symbol_is_unknown_and_no_error(
         assert (await talk.hear("subscribed"))["unknown"] == odd
 
 
+async def test_more_words_than_may_be_looked_up_are_refused(site: Site, key: ApiKey):
+    words = [f"NSE:NO{number}" for number in range(2 * MOST_KEYS + 1)]
+    async with talking(site, Authorization=bearer(key.text)) as talk:
+        await talk.hear("welcome")
+        await talk.say("subscribe", keys=words)
+        assert (await talk.hear())["code"] == "too_many_subscriptions"
+        await talk.say("unsubscribe", keys=words)
+        assert (await talk.hear())["code"] == "too_many_subscriptions"
+        await talk.say("subscribe", keys=words[:-1])
+        assert (await talk.hear())["unknown"] == words[:-1]
+
+
 async def test_a_stream_that_is_not_there_is_said(site: Site, key: ApiKey):
     async with talking(site, "/ws/desk", Authorization=bearer(key.text)) as talk:
         await talk.say("subscribe", stream="nothing", keys=["x"])

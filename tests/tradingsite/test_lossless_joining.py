@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, cast
@@ -17,6 +18,7 @@ from tradingsite.streaming.journal import Event, Gap, Position
 from tradingsite.streaming.lossless import LosslessFeed, LosslessTopic, Pair
 from tradingsite.streaming.seat import Seat
 from tradingsite.streaming.sender import Sender
+from tradingsite.streaming.watch import check
 
 FEED = LosslessFeed("ledger", "read:accounts", lambda *_: {}, set, lambda _: [])
 OLD, NEW = "old", "new"
@@ -54,7 +56,9 @@ class SlowTopic(LosslessTopic):
         self.now = Position(OLD, 0)
         self.asked: asyncio.Queue[asyncio.Event] = asyncio.Queue()
 
-    async def _since(self, position: Position) -> list[Event] | Gap:
+    async def _since(
+        self, position: Position, threads: ThreadPoolExecutor | None = None
+    ) -> list[Event] | Gap:
         found = self.read(position)
         may_go_on = asyncio.Event()
         await self.asked.put(may_go_on)
@@ -170,7 +174,7 @@ async def test_who_joins_while_it_is_asked_who_may_read_is_not_thrown_out():
         for sender, reader in topic._readers.items()
         if cast("str", reader.caller.principal) == "carol"
     )
-    checking = asyncio.create_task(topic.check())
+    checking = asyncio.create_task(check([topic]))
     assert await asyncio.to_thread(asked.wait, 10)
     dave = await joined(topic, hub, None, "dave")
     # What carol follows besides is no business of this stream any more.

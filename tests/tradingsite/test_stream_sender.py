@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tradingsite.streaming import sender as sending
+from tradingsite.streaming.codes import Close
 from tradingsite.streaming.frames import MOST_BYTES_OUT, Frame, TooLarge, frame, joined
 from tradingsite.streaming.hub import Hub
 from tradingsite.streaming.sender import Sender
@@ -309,6 +310,48 @@ async def test_who_takes_batches_again_is_not_given_up(
 
     assert wire.closed is None
     assert numbers(wire) == [1]
+
+
+@pytest.mark.parametrize("batched", [False, True])
+@pytest.mark.parametrize("is_clear", [False, True])
+async def test_a_last_word_is_said_whatever_waits(
+    wire: FakeWire, is_clear: bool, batched: bool
+):
+    sender = Sender(wire)
+    if batched:
+        Batches(sender)
+    wire.is_clear = is_clear
+    sender.offer(numbered(1))
+    del wire.written[:]
+
+    sender.close(Close.RESTART, "restart", frame("bye"))
+
+    assert wire.said() == [b'{"type":"bye"}']
+    assert wire.closed == (1012, "restart")
+
+
+async def test_a_reason_is_no_longer_than_a_closing_frame_takes(wire: FakeWire):
+    Sender(wire).close(Close.UNREADABLE, "नमस्ते " * 30)
+
+    assert wire.closed is not None
+    code, reason = wire.closed
+    assert code == 4400
+    assert 120 <= len(reason.encode()) <= 123
+    assert ("नमस्ते " * 30).startswith(reason)
+
+
+async def test_what_a_snapshot_makes_needless_is_not_sent_after_it(wire: FakeWire):
+    sender = Sender(wire)
+    wire.is_clear = False
+    sender.offer(numbered(1), "a")
+    sender.offer(numbered(2), "b")
+    sender.withdraw(["a"])
+    sender.offer(frame("snapshot", n=3))
+    sender.offer(numbered(4), "a")
+
+    wire.clear()
+
+    assert numbers(wire) == [2, 3, 4]
 
 
 @pytest.mark.parametrize("size", [0, 125, 126, 65_000, MOST_BYTES_OUT - 13])

@@ -2,6 +2,9 @@
 
 from enum import IntEnum
 
+# What a closing frame has room for, beside the code (RFC 6455, 5.5).
+MOST_REASON_BYTES = 123
+
 
 class Close(IntEnum):
     """The codes of our own are 4000 and the HTTP status that means the same.
@@ -20,3 +23,8 @@ class Close(IntEnum):
     SLOW = 4408
     TOO_MANY = 4429
     UNAVAILABLE = 4503
+
+
+def shortened(reason: str) -> str:
+    """Return as much of ``reason`` as a closing frame has room for."""
+    return reason.encode()[:MOST_REASON_BYTES].decode(errors="ignore")

@@ -7,7 +7,7 @@ feed, which is done for all sockets at once when Redis comes back.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 # A stream in which nothing moved for so long is called stale.
 STALE_AFTER_S = 10.0
+# The slot of what is told of the stream as a whole; no key has no name.
+_STATE = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +100,18 @@ class ConflatedTopic:
         if missing:
             self._take(missing, await in_thread(self.feed.newest)(missing))
 
-    def snapshot(self, keys: Iterable[str]) -> Iterator[Frame]:
-        """Yield frames with the newest value of each key, null where there is none."""
+    def tell_all(self, sender: Sender, keys: Collection[str]) -> None:
+        """Send the newest value of each key, null where there is none."""
+        # A newer value would take the place of the older one: before the snapshot.
+        sender.withdraw((self.name, key) for key in keys)
         parts = [
             encode(self._names[key]) + b":" + self._newest.get(key, b"null")
             for key in keys
         ]
         for group in grouped(parts) if parts else ():
-            yield self._snapshot_of(group)
+            sender.offer(self._snapshot_of(group))
         if self._is_stale or not self._hub.is_connected:
-            yield self._stale_frame()
+            sender.offer(self._stale_frame(), (self.name, _STATE))
 
     # --- what the hub tells -------------------------------------------------------
     def heard(self, payload: bytes) -> None:
@@ -191,7 +195,7 @@ class ConflatedTopic:
     def _tell(self, notice: Frame) -> None:
         everybody = dict.fromkeys(s for some in self._readers.values() for s in some)
         for sender in everybody:
-            sender.offer(notice, (self.name, ""))
+            sender.offer(notice, (self.name, _STATE))
 
     def _snapshot_of(self, parts: list[bytes]) -> Frame:
         return Frame(
@@ -222,8 +226,7 @@ class ConflatedFollowing(KeysFollowed):
         topic.join(self.seat.sender, found)
         keys = dict(found.values())
         await topic.load(keys)
-        for part in topic.snapshot(keys):
-            self.seat.sender.offer(part)
+        topic.tell_all(self.seat.sender, keys)
 
     def let_go(self, keys: Collection[str]) -> None:
         topic = self.seat.hub.topic(self.stream)

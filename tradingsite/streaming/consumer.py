@@ -32,7 +32,7 @@ from tradingsite.streaming.identity import (
     token_in,
 )
 from tradingsite.streaming.paths import asked_in
-from tradingsite.streaming.seat import Following, Seat, Stream
+from tradingsite.streaming.seat import HANDLE_WITHIN_S, Following, Seat, Stream
 from tradingsite.streaming.sender import Sender
 from tradingsite.streaming.threads import in_thread
 from tradingsite.streaming.wire import wire_of
@@ -40,7 +40,6 @@ from tradingsite.streaming.wire import wire_of
 logger = logging.getLogger(__name__)
 
 AUTHENTICATE_WITHIN_S = 5.0
-HANDLE_WITHIN_S = 5.0
 GONE_WITHIN_S = 3.0
 
 
@@ -104,7 +103,7 @@ class StreamConsumer(AsyncConsumer):  # type: ignore[misc] # untyped package
     async def in_time(self, work: Coroutine[Any, Any, None]) -> None:
         """Wait for ``work``, but not for ever."""
         try:
-            async with asyncio.timeout(HANDLE_WITHIN_S):
+            async with asyncio.timeout(HANDLE_WITHIN_S) as self.seat.limit:
                 await work
         except (TimeoutError, DatabaseError) as error:
             logger.warning("A socket was not served: %s", repr(error))
@@ -221,6 +220,8 @@ class StreamConsumer(AsyncConsumer):  # type: ignore[misc] # untyped package
         if not self.seat.caller.principal.may(stream.scope):
             self.seat.say_error("forbidden", f"{stream.scope} is needed.", stream.name)
             return
+        if not self.seat.can_look_up(said.keys, stream.name):
+            return
         following = self._followings.get(stream.name)
         if following is None:
             following = self._followings[stream.name] = stream.followed_by(self.seat)
@@ -249,10 +250,9 @@ class StreamConsumer(AsyncConsumer):  # type: ignore[misc] # untyped package
     # --- the end ----------------------------------------------------------------------
     async def refuse(self, refusal: Refused) -> None:
         """Close with the code, and wait until the client has been told."""
-        self.sender.offer(
-            frame("error", code=refusal.code.name.lower(), detail=refusal.reason)
-        )
-        self.sender.close(refusal.code, refusal.reason)
+        code = refusal.code.name.lower()
+        error = frame("error", code=code, detail=refusal.reason)
+        self.sender.close(refusal.code, refusal.reason, error)
         try:
             async with asyncio.timeout(GONE_WITHIN_S):
                 while (await self._receive())["type"] != "websocket.disconnect":

@@ -11,6 +11,7 @@ A topic decides what its events mean: ``conflated`` keeps the newest value per k
 import asyncio
 import logging
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from tradingsite.streaming.admission import Places
@@ -25,6 +26,8 @@ from tradingsite.streaming.watch import Watch
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 1.0
+# Who may stay, what may be read, what is new: each has a turn at any time.
+OWN_THREADS = 3
 
 
 class Topic(Protocol):
@@ -56,8 +59,9 @@ class Hub:
         self.is_draining = False
         self.senders: set[Sender] = set()
         self.places = Places()
-        self.standing = Standing()
-        self.watch = Watch()
+        self.threads = ThreadPoolExecutor(OWN_THREADS, "streams")
+        self.standing = Standing(self.threads)
+        self.watch = Watch(self.threads)
         self._topics: dict[str, Topic] = {}
         self._listener: Listener | None = None
         self._running: set[asyncio.Task[None]] = set()
@@ -86,6 +90,7 @@ class Hub:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        self.threads.shutdown(wait=False, cancel_futures=True)
         await self.places.give_back_all()
 
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
@@ -98,11 +103,11 @@ class Hub:
     def topic(self, name: str) -> Topic | None:
         return self._topics.get(channel_of(name))
 
-    async def open(self, topic: Topic) -> None:
-        """Hear ``topic`` from now on; what was published before is not heard."""
-        channel = channel_of(topic.name)
-        self._topics[channel] = topic
-        await self.start().subscribe(channel)
+    async def open(self, *topics: Topic) -> None:
+        """Hear ``topics`` from now on; what was published before is not heard."""
+        channels = {channel_of(topic.name): topic for topic in topics}
+        self._topics |= channels
+        await self.start().subscribe(*channels)
 
     def keep(self, topic: Topic) -> None:
         """Know ``topic``, of which nothing is published."""
@@ -162,8 +167,8 @@ class Hub:
         for number, sender in enumerate(list(self.senders)):
             # Not all at the same moment: another process must take them up.
             wait_ms = int(1000 * spread_s * (number % 20) / 20)
-            sender.offer(frame("bye", reason="restart", reconnect_after_ms=wait_ms))
-            sender.close(Close.RESTART, "restart; come back and resume")
+            bye = frame("bye", reason="restart", reconnect_after_ms=wait_ms)
+            sender.close(Close.RESTART, "restart; come back and resume", bye)
         await asyncio.sleep(0)
 
     # --- what runs beside -------------------------------------------------------------

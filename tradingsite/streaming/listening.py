@@ -65,18 +65,23 @@ class Listener:
         finally:
             pulse.cancel()
 
-    async def subscribe(self, channel: str) -> None:
-        """Hear ``channel`` from now on; return when that is so, or Redis is away."""
-        self._channels.add(channel)
+    async def subscribe(self, *channels: str) -> None:
+        """Hear ``channels`` from now on; return when that is so, or Redis is away."""
+        self._channels.update(channels)
         if self._subscription is None:
             return
-        confirmed = self._confirmed.setdefault(channel, asyncio.Event())
-        if confirmed.is_set():
+        asked = {
+            channel: self._confirmed.setdefault(channel, asyncio.Event())
+            for channel in channels
+        }
+        waiting = [name for name, confirmed in asked.items() if not confirmed.is_set()]
+        if not waiting:
             return
         with contextlib.suppress(RedisError, TimeoutError, OSError):
             async with asyncio.timeout(CONFIRM_WITHIN_S):
-                await self._subscription.subscribe(channel)
-                await confirmed.wait()
+                await self._subscription.subscribe(*waiting)
+                for name in waiting:
+                    await asked[name].wait()
 
     async def unsubscribe(self, channel: str) -> None:
         self._channels.discard(channel)

@@ -7,6 +7,7 @@ the last it was sent, whatever else happens: nothing is skipped and nothing come
 
 import logging
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from django.db import Error as DatabaseError
 
 from tradingsite.streaming import journal
 from tradingsite.streaming.codes import Close
-from tradingsite.streaming.commands import Subscribe
+from tradingsite.streaming.commands import After, Subscribe
 from tradingsite.streaming.frames import Frame, encode, frame, grouped
 from tradingsite.streaming.hub import Hub
 from tradingsite.streaming.identity import Caller, Principal
@@ -26,8 +27,6 @@ from tradingsite.streaming.threads import in_thread
 logger = logging.getLogger(__name__)
 
 PAGE = 200
-# What a closing frame has room for.
-MOST_REASON_BYTES = 120
 Pair = tuple[Principal, str]
 
 
@@ -52,10 +51,11 @@ class LosslessFeed:
         return LosslessFollowing(self, seat)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Reader:
     """Who follows, and the last event that it was sent."""
 
+    sender: Sender
     caller: Caller
     seq: int
 
@@ -99,18 +99,22 @@ class LosslessTopic:
             reader.seq < position.seq for reader in self._readers.values()
         )
 
-    async def check(self) -> None:
-        # Who joins while this is asked is judged the next time.
-        asked = {
-            sender: (reader, (reader.caller.principal, self.name))
-            for sender, reader in self._readers.items()
+    @property
+    def readable(self) -> Callable[[Collection[Pair]], Collection[Pair]]:
+        return self.feed.readable
+
+    def readers(self) -> dict[Reader, Pair]:
+        return {
+            reader: (reader.caller.principal, self.name)
+            for reader in self._readers.values()
         }
-        pairs = {pair for _, pair in asked.values()}
-        readable = set(await in_thread(self.feed.readable)(pairs))
-        for sender, (reader, pair) in asked.items():
+
+    def dismiss(self, asked: Mapping[Reader, Pair], readable: Collection[Pair]) -> None:
+        for reader, pair in asked.items():
+            sender = reader.sender
             if pair not in readable and self._readers.get(sender) is reader:
                 reason = f"{self.feed.name} of {self.key} may not be read any more"
-                sender.close(Close.FORBIDDEN, reason[:MOST_REASON_BYTES])
+                sender.close(Close.FORBIDDEN, reason)
 
     # --- readers come and go --------------------------------------------------------
     async def admit(self, seat: Seat, after: Position | None) -> None:
@@ -119,10 +123,10 @@ class LosslessTopic:
         if reached is None:
             reached, parts = await self._snapshot()
             for part in parts:
-                await seat.sender.caught_up()
+                await seat.client_takes()
                 seat.sender.offer(part)
         is_first = not self._readers
-        self._readers[seat.sender] = Reader(seat.caller, reached.seq)
+        self._readers[seat.sender] = Reader(seat.sender, seat.caller, reached.seq)
         self._hub.watch.followed[self.name] = self
         if is_first:
             self._epoch = reached.epoch
@@ -158,7 +162,7 @@ class LosslessTopic:
         while count == PAGE and self._readers:
             seq = min(reader.seq for reader in self._readers.values())
             asked = Position(self._epoch, seq)
-            found = await self._since(asked)
+            found = await self._since(asked, self._hub.threads)
             if asked.epoch != self._epoch:
                 return  # all were given a snapshot of another history meanwhile
             if isinstance(found, Gap):
@@ -188,7 +192,7 @@ class LosslessTopic:
                 seat.sender.offer(self._frame_of(event, after.epoch))
                 after = Position(after.epoch, event.seq)
             count = len(found)
-            await seat.sender.caught_up()
+            await seat.client_takes()
         return after
 
     async def _start_over(self, gap: Gap) -> None:
@@ -200,8 +204,10 @@ class LosslessTopic:
             for part in (self._gap_frame(gap), *parts):
                 sender.offer(part)
 
-    async def _since(self, position: Position) -> list[Event] | Gap:
-        return await in_thread(journal.since)(self.name, *position, PAGE)
+    async def _since(
+        self, position: Position, threads: ThreadPoolExecutor | None = None
+    ) -> list[Event] | Gap:
+        return await in_thread(journal.since, threads)(self.name, *position, PAGE)
 
     # --- frames -----------------------------------------------------------------------
     async def _snapshot(self) -> tuple[Position, list[Frame]]:
@@ -255,10 +261,8 @@ class LosslessFollowing:
             keys=list(streams),
             unknown=[word for word in said.keys if word not in found],
         )
-        for key in sorted(new):
-            after = (said.after or {}).get(key)
-            position = Position(after.epoch, after.seq) if after else None
-            await self._follow(streams[key], key, position)
+        topics = {key: self._topic(streams[key], key) for key in sorted(new)}
+        await self._follow(topics, said.after or {})
 
     async def unsubscribe(self, words: list[str] | None) -> None:
         keys = list(self._topics)
@@ -277,15 +281,25 @@ class LosslessFollowing:
     async def _find(self, words: list[str]) -> Mapping[str, tuple[str, str]]:
         return await in_thread(self.feed.find)(self.seat.caller.principal, words)
 
-    async def _follow(self, stream: str, key: str, after: Position | None) -> None:
-        hub = self.seat.hub
-        topic = hub.topic(stream)
-        if not isinstance(topic, LosslessTopic):
-            topic = LosslessTopic(hub, self.feed, stream, key)
-        self._topics[key] = topic
-        topic.joining += 1
+    async def _follow(
+        self, topics: Mapping[str, LosslessTopic], after: Mapping[str, After]
+    ) -> None:
+        self._topics |= topics
+        for topic in topics.values():
+            topic.joining += 1
         try:
-            await hub.open(topic)
-            await topic.admit(self.seat, after)
+            await self.seat.hub.open(*topics.values())
+            for key, topic in topics.items():
+                seen = after.get(key)
+                position = Position(seen.epoch, seen.seq) if seen else None
+                await topic.admit(self.seat, position)
+                self.seat.has_come_further()
         finally:
-            topic.joining -= 1
+            for topic in topics.values():
+                topic.joining -= 1
+
+    def _topic(self, stream: str, key: str) -> LosslessTopic:
+        topic = self.seat.hub.topic(stream)
+        if isinstance(topic, LosslessTopic):
+            return topic
+        return LosslessTopic(self.seat.hub, self.feed, stream, key)

@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Callable, Hashable, Iterable
 from itertools import islice
 
-from tradingsite.streaming.codes import Close
+from tradingsite.streaming.codes import Close, shortened
 from tradingsite.streaming.frames import Frame
 from tradingsite.streaming.wire import Wire
 
@@ -64,6 +64,7 @@ class Sender:
             self._is_overdue = False
             # Before anything newer is sent.
             held, self._held = self._held, {}
+            self.withdraw(held)
             for slot, frame in held.items():
                 self._waiting_bytes -= _weight(slot, frame)
                 self.offer(frame, slot)
@@ -77,6 +78,12 @@ class Sender:
             self.wire.write(frame)
         else:
             self._keep(frame, slot)
+
+    def withdraw(self, slots: Iterable[Hashable]) -> None:
+        """Forget what waits in these slots: what is sent next says it all."""
+        for slot in slots:
+            self._backlog.pop(slot, None)
+            self._held.pop(slot, None)
 
     @property
     def keeps_up(self) -> bool:
@@ -120,12 +127,14 @@ class Sender:
                 self._waiting_bytes -= _weight(slot, self._held.pop(slot))
         self._took_some()
 
-    def close(self, code: Close, reason: str) -> None:
-        """Close with a code, whatever still waits."""
+    def close(self, code: Close, reason: str, word: Frame | None = None) -> None:
+        """Close with a code, whatever still waits; ``word`` is sent before."""
         if self.closed_with is None:
             self.closed_with = code
             self.forget()
-            self.wire.close(code, reason)
+            if word is not None:
+                self.wire.write(word)
+            self.wire.close(code, shortened(reason))
 
     def forget(self) -> None:
         """Let go of what waits: the client is gone."""

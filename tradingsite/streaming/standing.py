@@ -6,6 +6,7 @@ within a second. One question covers all sockets of the process.
 
 import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -24,7 +25,8 @@ ASK_EVERY_S = 0.5
 class Standing:
     """The callers of this process and their sockets."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: ThreadPoolExecutor | None = None) -> None:
+        self._threads = threads
         self._sockets: dict[Caller, set[Sender]] = {}
 
     def add(self, caller: Caller, sender: Sender) -> None:
@@ -45,6 +47,9 @@ class Standing:
             except DatabaseError as error:
                 # Nothing can be revoked while it is away either.
                 logger.warning("Nobody says who may stay: %s", error)
+            except Exception:
+                # Whatever it was: who asks no more would let everybody stay.
+                logger.exception("Nobody said who may stay.")
 
     async def ask(self) -> None:
         """Close the sockets of those who may not have them any more."""
@@ -52,6 +57,6 @@ class Standing:
         if not callers:
             return
         fallen_of = import_string(settings.STREAM_FALLEN)
-        for caller in await in_thread(fallen_of)(callers):
+        for caller in await in_thread(fallen_of, self._threads)(callers):
             for sender in list(self._sockets.get(caller, ())):
                 sender.close(Close.UNAUTHENTICATED, "access was revoked")

@@ -72,6 +72,22 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.on_clear = None
         super().connection_lost(exc)
 
+    def handle_ping(self) -> None:
+        """Answer, unless the client does not even read what it was sent."""
+        if self.is_clear:
+            super().handle_ping()
+        else:
+            # Made already, and never asked for again: it must not pile up.
+            self.conn.data_to_send()
+
+    def handle_close(self, event: object) -> None:
+        super().handle_close(event)  # type: ignore[arg-type] # a Frame, by its caller
+        self.cut_later()
+
+    def handle_parser_exception(self) -> None:
+        super().handle_parser_exception()
+        self.cut_later()
+
     def write(self, frame: Frame) -> None:
         self.transport.write(frame.wired)
 
@@ -100,6 +116,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def cut_later(self) -> None:
         """Cut the connection soon: a client that reads nothing would hold it open."""
+        if self.disconnected:
+            return
         if self.close_timer is not None:
             self.close_timer.cancel()
         self.close_timer = self.loop.call_later(CLOSE_WITHIN_S, self.cut)
@@ -138,13 +156,17 @@ class AsgiWire:
         self._sending.add_done_callback(self._sent)
 
     def close(self, code: int, reason: str) -> None:
-        if self._sending and not self._sending.done():
-            self._sending.cancel()
         self.is_clear = False
         self.on_clear = None
         message = {"type": "websocket.close", "code": code, "reason": reason}
-        self._sending = asyncio.create_task(self._send(message))  # type: ignore[arg-type] # a coroutine
+        self._sending = asyncio.create_task(self._send_last(self._sending, message))
         self._sending.add_done_callback(self._closed)
+
+    async def _send_last(self, sending: asyncio.Task[None] | None, last: Any) -> None:
+        if sending is not None:
+            await asyncio.wait([sending], timeout=CLOSE_WITHIN_S)
+            sending.cancel()
+        await self._send(last)
 
     def _sent(self, sending: asyncio.Task[None]) -> None:
         if sending.cancelled() or sending.exception():

@@ -27,7 +27,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 # Whoever is told one of these would only be told it again.
-FINAL_CODES = {1009, 4400, 4401, 4403, 4404}
+FINAL_CODES = {1002, 1007, 1009, 4400, 4401, 4403, 4404}
 LONGEST_WAIT_S = 30.0
 # A connection that lasted so long was a good one: the next is tried at once.
 LASTING_S = 5.0

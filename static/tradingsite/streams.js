@@ -6,7 +6,7 @@ const PING_MS = 10000;
 // A connection that lasted so long was a good one: the next is tried at once.
 const LASTING_MS = 5000;
 // Who would be refused again does not come back.
-const FINAL_CODES = new Set([4400, 4401, 4403, 4404]);
+const FINAL_CODES = new Set([1002, 1007, 1009, 4400, 4401, 4403, 4404]);
 
 let shared;
 

@@ -88,6 +88,23 @@ async def test_a_price_that_moves_while_a_slow_client_joins_does_not_go_back(
     assert prices(wire) == [2, 3]
 
 
+async def test_endless_spellings_of_one_key_are_not_all_remembered():
+    acme = ("1", "ACME")
+    feed = Feed(
+        "prices", "read", lambda words: dict.fromkeys(words, acme), lambda _: {}
+    )
+    hub = DeafHub()
+    seat = Seat(hub, Sender(SlowWire()), cast("Caller", SimpleNamespace()))
+    following = ConflatedFollowing(feed, seat)
+    for number in range(1000):
+        await following.join(await following.find([f"acme{number}"]))
+
+    assert len(cast("ConflatedTopic", hub.topic("prices"))._known) < 10
+    following.names = {"1": "ACME"}
+    following.leave()
+    assert cast("ConflatedTopic", hub.topic("prices"))._known == {}
+
+
 async def test_stale_that_is_over_is_not_told_after_live():
     feed = Feed(
         "prices", "read", lambda words: {w: (w, w) for w in words}, lambda _: {}

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from django.utils import timezone
 
+from tradingsite.streaming import journal
 from tradingsite.streaming.frames import Frame
 from tradingsite.streaming.hub import Hub
 from tradingsite.streaming.identity import Caller
@@ -18,7 +20,7 @@ from tradingsite.streaming.journal import Event, Gap, Position
 from tradingsite.streaming.lossless import LosslessFeed, LosslessTopic, Pair
 from tradingsite.streaming.seat import Seat
 from tradingsite.streaming.sender import Sender
-from tradingsite.streaming.watch import check
+from tradingsite.streaming.watch import Watch, check
 
 FEED = LosslessFeed("ledger", "read:accounts", lambda *_: {}, set, lambda _: [])
 OLD, NEW = "old", "new"
@@ -184,3 +186,50 @@ async def test_who_joins_while_it_is_asked_who_may_read_is_not_thrown_out():
 
     closed = [one.closed_with for one in (alice, bob, carol, dave)]
     assert closed == [0, 4403, 0, 0]
+
+
+async def test_one_question_tells_of_all_streams_of_a_feed_who_may_read_them():
+    hub = Hub()
+    questions: list[Collection[Pair]] = []
+
+    def readable(pairs: Collection[Pair]) -> Collection[Pair]:
+        questions.append(pairs)
+        return [(who, stream) for who, stream in pairs if str(who) == "alice"]
+
+    feed = replace(FEED, readable=readable)
+    topics = [SlowTopic(hub) for _ in range(50)]
+    wires = []
+    for number, topic in enumerate(topics):
+        topic.feed, topic.name = feed, f"ledger.north-{number}"
+        name = "bob" if number == 7 else "alice"
+        wires.append(await joined(topic, hub, None, name))
+
+    await check(topics)
+
+    assert [len(pairs) for pairs in questions] == [50]
+    assert [n for n, wire in enumerate(wires) if wire.closed_with] == [7]
+
+
+async def test_a_stream_that_cannot_be_read_does_not_keep_the_others_from_it(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    broken, sound = SlowTopic(Hub()), SlowTopic(Hub())
+    broken.name, sound.name = "ledger.1", "ledger.2"
+    pulled = asyncio.Event()
+
+    async def fail() -> None:
+        raise RuntimeError("broken")
+
+    async def pull() -> None:
+        pulled.set()
+
+    monkeypatch.setattr(broken, "pull", fail)
+    monkeypatch.setattr(sound, "pull", pull)
+    newer = {name: Position(NEW, 1) for name in (broken.name, sound.name)}
+    monkeypatch.setattr(journal, "positions", lambda _: newer)
+    watch = Watch()
+    watch.followed = {broken.name: broken, sound.name: sound}
+
+    await watch.look()
+
+    assert pulled.is_set()

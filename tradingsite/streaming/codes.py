@@ -9,12 +9,16 @@ MOST_REASON_BYTES = 123
 class Close(IntEnum):
     """The codes of our own are 4000 and the HTTP status that means the same.
 
-    After RESTART, SLOW and UNAVAILABLE a client comes back and resumes; after the
-    others it would only be refused again.
+    After NO_PONG, RESTART, SLOW and UNAVAILABLE a client comes back and resumes, after
+    TOO_MANY later; after the others it would only be refused again. The connection
+    itself closes with BROKEN, NO_TEXT and NO_PONG.
     """
 
     NORMAL = 1000
+    BROKEN = 1002
+    NO_TEXT = 1007
     TOO_LARGE = 1009
+    NO_PONG = 1011
     RESTART = 1012
     UNREADABLE = 4400
     UNAUTHENTICATED = 4401

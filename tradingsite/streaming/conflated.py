@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 # A stream in which nothing moved for so long is called stale.
 STALE_AFTER_S = 10.0
+# So many of what clients call a key are found without asking.
+MOST_WORDS = 8
 # The slot of what is told of the stream as a whole; no key has no name.
 _STATE = ""
 
@@ -81,8 +83,7 @@ class ConflatedTopic:
     def join(self, sender: Sender, found: Found) -> None:
         """Send ``sender`` what is heard of these keys from now on."""
         for word, (key, name) in found.items():
-            self._known[word] = (key, name)
-            self._words.setdefault(key, set()).add(word)
+            self._remember(word, key, name)
             self._names[key] = name
             self._heads[key] = self._head(name)
             self._readers.setdefault(key, {})[sender] = None
@@ -160,6 +161,13 @@ class ConflatedTopic:
                     self._deliver(key, text)
 
     # --- inside ---------------------------------------------------------------------
+    def _remember(self, word: str, key: str, name: str) -> None:
+        words = self._words.setdefault(key, set())
+        # Of endless spellings the first are those that many use.
+        if len(words) < MOST_WORDS:
+            words.add(word)
+            self._known[word] = (key, name)
+
     def _deliver(self, key: str, value: bytes) -> None:
         self._newest[key] = value
         try:

@@ -8,7 +8,8 @@ the subprotocol ``auth.<token>``, or in its first frame.
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
+from urllib.parse import parse_qsl
 
 from django.conf import settings
 from django.core.exceptions import (
@@ -79,8 +80,7 @@ class Handshake(HttpRequest):
         if token is not None:
             self.META["HTTP_AUTHORIZATION"] = f"Bearer {token}"
         self.COOKIES = parse_cookie(self.META.get("HTTP_COOKIE", ""))
-        # What one reads of an address is what stood there, and nobody adds to it.
-        self.GET = QueryDict(self.META["QUERY_STRING"])
+        self.GET = cast("Any", _asked(self.META["QUERY_STRING"]))
 
     def _get_scheme(self) -> str:
         return "https" if self._is_secure else "http"
@@ -107,6 +107,17 @@ class Handshake(HttpRequest):
         except DisallowedHost:
             return False
         return origin == own or origin in settings.CSRF_TRUSTED_ORIGINS
+
+
+def _asked(query: str) -> QueryDict:
+    """Return the fields of an address, however many: each is looked at for secrets.
+
+    The server's limit on the length of a request line is limit enough.
+    """
+    found = QueryDict(mutable=True)
+    for name, value in parse_qsl(query, keep_blank_values=True, errors="replace"):
+        found.appendlist(name, value)
+    return found
 
 
 def token_in(subprotocols: list[str]) -> str | None:

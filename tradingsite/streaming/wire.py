@@ -7,11 +7,13 @@ application cannot. Any other server is served by ``AsgiWire``, one message at a
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
 import struct
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import (
@@ -27,8 +29,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 EXTENSION = "tradingsite.wire"
+# What the kernel holds beyond what is on its way: a ping waits behind no more.
+MOST_UNSENT = 64 * 1024
+_TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
 # After the closing frame was written, a client has so long to answer it.
 CLOSE_WITHIN_S = 2.0
+_INTERNET = {socket.AF_INET, socket.AF_INET6}
 _DROP_WHAT_WAITS = struct.pack("ii", 1, 0)
 
 
@@ -49,13 +55,23 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     is_clear = True
     on_clear: Callable[[], None] | None = None
+    # When the client last took so much that there was room again.
+    took_at = 0.0
 
     def handle_connect(self, event: object) -> None:
         super().handle_connect(event)  # type: ignore[arg-type] # a Request, by its caller
         if not self.close_sent:
             self.close_timeout = CLOSE_WITHIN_S
+            self.keep_little()
             extensions: dict[str, Any] = self.scope["extensions"]
             extensions[EXTENSION] = self
+
+    def keep_little(self) -> None:
+        """Let the kernel hold little of what the client does not take yet."""
+        if sys.platform == "linux":
+            with self.kernel_socket() as ours:
+                if ours is not None and ours.family in _INTERNET:
+                    ours.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, MOST_UNSENT)
 
     def pause_writing(self) -> None:
         self.is_clear = False
@@ -64,6 +80,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self.is_clear = True
+        self.took_at = self.loop.time()
         if self.on_clear:
             self.on_clear()
 
@@ -108,7 +125,16 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.cut_later()
 
     def keepalive_timeout(self) -> None:
-        """Let go of a client that answers no ping, though it may still be there."""
+        """Let go of a client that answers no ping, though it may still be there.
+
+        The ping may still wait behind what a slow client takes bit by bit.
+        """
+        if self.took_at > self.ping_sent_at and self.ping_timeout is not None:
+            self.ping_sent_at = self.loop.time()
+            self.pong_timer = self.loop.call_later(
+                self.ping_timeout, self.keepalive_timeout
+            )
+            return
         self.keep_nothing()
         super().keepalive_timeout()
         self.queue.put_nowait({"type": "websocket.disconnect", "code": 1011})
@@ -133,11 +159,22 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         Left alone it would hold the frames of a client that reads nothing for minutes
         after the close, and the client would not hear of it.
         """
+        with self.kernel_socket() as ours:
+            if ours is not None:
+                ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DROP_WHAT_WAITS)
+
+    @contextlib.contextmanager
+    def kernel_socket(self) -> Iterator[socket.socket | None]:
+        """Yield a socket whose options are those of this connection, if it is there.
+
+        The event loop's own object knows no options; they are those of the file.
+        """
         kept = self.transport.get_extra_info("socket")
-        if kept is not None and kept.fileno() >= 0:
-            # The event loop's own object knows no options; they are those of the file.
-            with socket.socket(fileno=os.dup(kept.fileno())) as same:
-                same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DROP_WHAT_WAITS)
+        if kept is None or kept.fileno() < 0:
+            yield None
+            return
+        with socket.socket(fileno=os.dup(kept.fileno())) as same:
+            yield same
 
 
 class AsgiWire:

@@ -70,7 +70,7 @@ class Expiries:
             today = contracts.day_of(underlying, self._now)
             self._listed[underlying.pk] = chain.expiries_of(underlying, today)
         listed = self._listed[underlying.pk]
-        if name == NEAREST:
+        if name.lower() == NEAREST:
             return listed[0] if listed else None
         try:
             return chain.expiry_called(name, listed)

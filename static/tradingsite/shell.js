@@ -93,11 +93,23 @@ function startToasts() {
 function startLiveParts() {
   const lost = document.querySelector("[data-connection-lost]");
   const since = lost?.querySelector("time");
+  const clock = new Intl.DateTimeFormat("en-GB", { timeZone: root.dataset.zone, timeStyle: "medium" });
+  let answeredAt = new Date();
 
   function showLost() {
     if (!lost || !lost.hidden) return;
-    since.textContent = new Date().toLocaleTimeString([], { hour12: false });
+    since.textContent = clock.format(answeredAt);
     lost.hidden = false;
+    // What was live is not known to be: the next answer writes it anew.
+    for (const badge of document.querySelectorAll("[data-live-badge].badge--good")) {
+      badge.textContent = "Not heard";
+      badge.className = "badge badge--warn";
+    }
+  }
+
+  function wasAnswered() {
+    answeredAt = new Date();
+    if (lost) lost.hidden = true;
   }
 
   document.body.addEventListener("htmx:beforeRequest", (event) => {
@@ -110,10 +122,11 @@ function startLiveParts() {
   document.body.addEventListener("htmx:timeout", showLost);
   document.body.addEventListener("htmx:responseError", showLost);
   for (const heard of ["htmx:afterSwap", "stream:heard"]) {
-    document.body.addEventListener(heard, () => {
-      if (lost) lost.hidden = true;
-    });
+    document.body.addEventListener(heard, wasAnswered);
   }
+  document.body.addEventListener("stream:lost", ({ detail }) => {
+    answeredAt = new Date(Math.max(answeredAt, detail.heardAt));
+  });
 }
 
 document.addEventListener("keydown", onKey);

@@ -60,6 +60,7 @@ export class Streams {
 
   closed(socket, code) {
     if (socket !== this.socket) return;
+    if (this.isWelcome) document.body.dispatchEvent(new CustomEvent("stream:lost", { detail: { heardAt: this.heardAt } }));
     for (const stream of this.followed.keys()) this.tell({ type: "lost", stream });
     if (FINAL_CODES.has(code)) return;
     if (performance.now() - this.welcomeAt >= LASTING_MS) this.waitMs = 0;
@@ -84,6 +85,7 @@ export class Streams {
 
   heard(said) {
     this.isAwaitingPong = false;
+    this.heardAt = new Date();
     for (const message of Array.isArray(said) ? said : [said]) this.take(message);
   }
 

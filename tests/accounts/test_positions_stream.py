@@ -172,7 +172,15 @@ async def test_a_position_that_cannot_be_had_is_a_gap(
 
 
 @pytest.mark.parametrize(
-    "query", ["seq=1", "epoch=x", "epoch=x&seq=-1", "epoch=x&seq=one", "seq=1e3&epoch="]
+    "query",
+    [
+        "seq=1",
+        "epoch=x",
+        "epoch=x&seq=-1",
+        "epoch=x&seq=one",
+        "epoch=x&seq=1e1",
+        "seq=1e3&epoch=",
+    ],
 )
 async def test_a_position_that_cannot_be_read_is_refused(
     site: Site, key: ApiKey, query: str

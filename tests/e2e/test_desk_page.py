@@ -1,6 +1,6 @@
 """The desk and the shell in a real browser: it moves, keys and themes work."""
 
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 
 import pytest
 from django.utils import timezone
@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 from accounts.models import Session
 from marketdata.models import Instrument, ShardPosition
 from tests.e2e.browser import PATIENCE_MS
-from tests.marketdata.builders import make_bar, save_bars
+from tests.marketdata.builders import IST, make_bar, save_bars
 
 pytestmark = [
     pytest.mark.browser,
@@ -109,15 +109,23 @@ def test_no_page_scrolls_sideways_on_a_phone(
 def test_a_lost_connection_is_told(
     page: Page, site: str, complaints: list[str], nifty: Instrument
 ):
+    trade(nifty, 24150.5)
     page.goto(site)
+    badge = page.locator("[data-live-badge]")
+    expect(badge).to_have_text("Live")
     page.context.set_offline(True)
-    expect(page.get_by_text("No answer from the server since")).to_be_visible(
-        timeout=SOON_MS
-    )
+    lost = page.locator("[data-connection-lost]")
+    expect(lost).to_be_visible(timeout=SOON_MS)
+    # Nothing is called live of which nothing is known.
+    expect(badge).to_have_text("Not heard")
+    # In the zone of the page, whichever that of the browser is.
+    since = time.fromisoformat(lost.locator("time").inner_text())
+    now = timezone.now().astimezone(IST)
+    assert (now - datetime.combine(now.date(), since, IST)).seconds < 60
     page.context.set_offline(False)
-    expect(page.get_by_text("No answer from the server since")).to_be_hidden(
-        timeout=SOON_MS
-    )
+    expect(lost).to_be_hidden(timeout=SOON_MS)
+    trade(nifty, 24150.5)
+    expect(badge).to_have_text("Live", timeout=SOON_MS)
     complaints.clear()
 
 

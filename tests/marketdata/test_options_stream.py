@@ -90,6 +90,7 @@ def rest(client: Client, **query: Any) -> dict[str, Any]:
     [
         ("NIFTY", f"NSE:NIFTY@{EXPIRY}"),
         ("NSE:NIFTY@nearest", f"NSE:NIFTY@{EXPIRY}"),
+        ("NSE:NIFTY@Nearest", f"NSE:NIFTY@{EXPIRY}"),
         ("nifty@NWeek+0", f"NSE:NIFTY@{EXPIRY}"),
         ("NIFTY@Nm", f"NSE:NIFTY@{LATER}"),
         (f"NIFTY@{LATER}", f"NSE:NIFTY@{LATER}"),

@@ -1,8 +1,8 @@
 """The hub of a web process: what is published reaches the sockets that asked for it.
 
 One hub per application, made with it and held in its state: two in one process share
-nothing. Redis is asked once per topic and process, however many sockets want it; a
-topic that nobody wants any more is given back.
+nothing. Redis is asked once per topic and process, however many sockets want it; the
+topic of one account that nobody wants any more is given back.
 
 A topic decides what its events mean: ``conflated`` keeps the newest value per key,
 ``lossless`` follows a journal, ``polled`` computes its values itself.

@@ -35,6 +35,8 @@ def _position_in(query: str) -> After | None:
     if not said.keys() & _POSITION:
         return None
     wanted = {name: said[name] for name in _POSITION if name in said}
+    if not said.get("seq", "0").isdecimal():
+        raise Refused(Close.UNREADABLE, "seq is no whole number")
     try:
         return msgspec.convert(wanted, After, strict=False)
     except msgspec.ValidationError as error:

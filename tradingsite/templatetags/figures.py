@@ -109,6 +109,12 @@ def moment(value: datetime | None) -> str:
 
 
 @register.simple_tag
+def display_zone() -> str:
+    """Return the zone that the pages show as scripts know it: Asia/Kolkata."""
+    return settings.DISPLAY_TIME_ZONE
+
+
+@register.simple_tag
 def zone_name() -> str:
     """Return the short name of the zone that the pages show: IST."""
     return f"{timezone.localtime(timezone=ZoneInfo(settings.DISPLAY_TIME_ZONE)):%Z}"

@@ -69,12 +69,28 @@ def sync(
 ) -> Synced:
     """Take over what the broker says of ``account`` now.
 
-    Raises ``SyncRunning`` while another one runs, ``BrokerUnavailable`` or
-    ``BrokerNeedsHuman`` when the broker fails: the account keeps what it had.
+    Raises ``SyncRunning`` while another one runs, or when another one has overtaken
+    this one; ``BrokerUnavailable`` or ``BrokerNeedsHuman`` when the broker fails: the
+    account keeps what it had.
     """
     lease = claims.acquire(f"sync:{account.pk}", _owner(), CLAIMED_S)
     if lease is None:
         raise SyncRunning(f"{account.slug} is being synced.")
+    try:
+        return _sync(account, lease, by, broker, clock)
+    except claims.LeaseLost as error:
+        raise SyncRunning(f"{account.slug} is being synced anew.") from error
+    finally:
+        claims.release(lease)
+
+
+def _sync(
+    account: TradingAccount,
+    lease: claims.Lease,
+    by: Source,
+    broker: Broker | None,
+    clock: Clock,
+) -> Synced:
     try:
         AccountSync.objects.began(account.pk, clock())
         asked = broker or broker_of(account, credentials_of(account))
@@ -84,13 +100,12 @@ def sync(
             claims.fence(lease)
             return _take(account, reported, by, clock())
     except BrokerError as error:
-        _fail(account, error, by, clock())
+        _fail(account, lease, error, by, clock())
         raise
     except Exception:
-        _fail(account, BrokerError("Something went wrong here."), None, clock())
+        mistake = BrokerError("Something went wrong here.")
+        _fail(account, lease, mistake, None, clock())
         raise
-    finally:
-        claims.release(lease)
 
 
 def _give_connection_back() -> None:
@@ -163,11 +178,17 @@ def _take(
 
 
 def _fail(
-    account: TradingAccount, error: BrokerError, by: Source, now: datetime.datetime
+    account: TradingAccount,
+    lease: claims.Lease,
+    error: BrokerError,
+    by: Source,
+    now: datetime.datetime,
 ) -> None:
     needs_human = isinstance(error, BrokerNeedsHuman)
     status = AccountSync.Status
     with transaction.atomic():
+        # Whoever took over says how it went.
+        claims.fence(lease)
         AccountSync.objects.filter(account=account).update(
             status=status.NEEDS_ATTENTION if needs_human else status.FAILED,
             finished_at=now,

@@ -193,22 +193,42 @@ def test_a_sync_that_lost_its_claim_writes_nothing(
     paper_broker(paper, account.broker_client_id, **FULL)
     monkeypatch.setattr(syncing, "CLAIMED_S", 0)
 
-    def overtaken() -> None:
-        claims.acquire(f"sync:{account.pk}", "somebody", ttl_s=30)
-
     margins = paper.answers["/account/margins"]
     monkeypatch.setattr(margins, "during", None)
     portfolio = syncing._portfolio
 
     def asked_slowly(*args: Any) -> Any:
         told = portfolio(*args)
-        overtaken()
+        overtake(account)
         return told
 
     monkeypatch.setattr(syncing, "_portfolio", asked_slowly)
-    with pytest.raises(claims.LeaseLost):
+    with pytest.raises(syncing.SyncRunning):
         syncing.sync(account)
     assert held() == {}
+    assert AccountSync.objects.get().status == "ok"
+
+
+def test_a_sync_that_lost_its_claim_does_not_say_that_it_failed(
+    account: TradingAccount, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(syncing, "CLAIMED_S", 0)
+
+    def failed_slowly(*_: Any) -> Any:
+        overtake(account)
+        raise BrokerUnavailable("away")
+
+    monkeypatch.setattr(syncing, "_portfolio", failed_slowly)
+    with pytest.raises(syncing.SyncRunning):
+        syncing.sync(account)
+    sync = AccountSync.objects.get()
+    assert (sync.status, sync.error_code) == ("ok", "")
+
+
+def overtake(account: TradingAccount) -> None:
+    """Let somebody else sync the account meanwhile, and succeed."""
+    assert claims.acquire(f"sync:{account.pk}", "somebody", ttl_s=30)
+    AccountSync.objects.filter(account=account).update(status="ok")
 
 
 @pytest.mark.django_db(transaction=True)

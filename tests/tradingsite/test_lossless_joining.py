@@ -233,3 +233,15 @@ async def test_a_stream_that_cannot_be_read_does_not_keep_the_others_from_it(
     await watch.look()
 
     assert pulled.is_set()
+
+
+async def test_who_leaves_a_topic_that_was_closed_does_not_stop_the_watch_of_the_next():
+    hub = Hub()
+    gone, current = SlowTopic(hub), SlowTopic(hub)
+    late, _ = seat(hub)
+    await joined(current, hub, None, "bob")
+
+    # It gave up before it was admitted, and meanwhile all others had left.
+    await gone.leave(late.sender)
+
+    assert hub.watch.followed == {current.name: current}

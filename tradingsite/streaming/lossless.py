@@ -137,7 +137,9 @@ class LosslessTopic:
     async def leave(self, sender: Sender) -> None:
         self._readers.pop(sender, None)
         if not self.is_wanted:
-            self._hub.watch.followed.pop(self.name, None)
+            # Another may have taken its place since it was closed.
+            if self._hub.watch.followed.get(self.name) is self:
+                del self._hub.watch.followed[self.name]
             await self._hub.close(self)
 
     # --- events -----------------------------------------------------------------------

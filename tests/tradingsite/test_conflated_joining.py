@@ -122,3 +122,18 @@ async def test_stale_that_is_over_is_not_told_after_live():
 
     states = [one["type"] for one in wire.said if one["type"] in {"stale", "live"}]
     assert states == ["live"]
+
+
+async def test_who_came_before_anything_could_be_heard_is_told_when_it_is():
+    feed = Feed(
+        "prices", "read", lambda words: {w: (w, w) for w in words}, lambda _: {}
+    )
+    hub, wire = DeafHub(), SlowWire()
+    wire.is_clear = True
+    seat = Seat(hub, Sender(wire), cast("Caller", SimpleNamespace()))
+    assert not hub.is_connected
+    await ConflatedFollowing(feed, seat).join({"ACME": ("ACME", "ACME")})
+
+    cast("ConflatedTopic", hub.topic("prices")).heard(b'{"ACME":2}')
+
+    assert [one["type"] for one in wire.said] == ["snapshot", "stale", "live", "update"]

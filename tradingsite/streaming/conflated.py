@@ -111,7 +111,9 @@ class ConflatedTopic:
         ]
         for group in grouped(parts) if parts else ():
             sender.offer(self._snapshot_of(group))
-        if self._is_stale or not self._hub.is_connected:
+        # Who is told so is also told when it moves again.
+        self._is_stale |= not self._hub.is_connected
+        if self._is_stale:
             sender.offer(self._stale_frame(), (self.name, _STATE))
 
     # --- what the hub tells -------------------------------------------------------

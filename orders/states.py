@@ -67,7 +67,8 @@ def is_older(told: State, standing: State) -> bool:
     """Tell whether ``told`` is of before ``standing``, though it came after it.
 
     The exchange's clock decides where both have it. Within one of its seconds, and
-    without it, what cannot follow is old: less filled, or a settled order that works.
+    without it, what cannot follow is old: less filled, a settled order that works, or
+    one on its way to the exchange that was there already.
     """
     if (
         told.changed_at
@@ -79,6 +80,8 @@ def is_older(told: State, standing: State) -> bool:
 
 
 def _comes_back(told: State, standing: State) -> bool:
+    if standing.status in {Status.OPEN, Status.WAITING}:
+        return told.status == Status.PENDING
     if standing.status not in SETTLED or told.status == standing.status:
         return False
     # A fill may overtake a cancellation; nothing else follows a settled order.

@@ -70,3 +70,13 @@ def test_a_fill_may_overtake_a_cancellation_and_not_the_other_way():
 def test_what_we_concluded_is_no_obstacle_to_the_brokers_word():
     for concluded in (Status.UNKNOWN, Status.EXPIRED):
         assert not is_older(state(Status.OPEN, 0), state(concluded, 0))
+
+
+@pytest.mark.parametrize("at", [TEN, None])
+@pytest.mark.parametrize("status", [Status.OPEN, Status.WAITING])
+def test_what_the_exchange_has_is_not_on_its_way_there_any_more(
+    status: Status, at: datetime | None
+):
+    assert is_older(state(Status.PENDING, 0, at), state(status))
+    assert not is_older(state(status), state(Status.PENDING, 0, at))
+    assert not is_older(state(Status.PENDING, 0, later(1)), state(status))

@@ -150,8 +150,7 @@ class _Step:
 
     def _take_over(self, row: Order, facts: dict[str, Any]) -> None:
         told = State(facts["status"], facts["filled_quantity"], facts["changed_at"])
-        # What we only concluded is no obstacle to the broker's word.
-        if row.is_reported and is_older(told, row.state):
+        if is_older(told, row.state):
             self.ignored += 1
             return
         self._write(row, facts, row.state)

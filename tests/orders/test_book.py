@@ -119,6 +119,22 @@ def test_a_book_that_lags_behind_brings_no_settled_order_back(account: TradingAc
     assert len(told(account)) == 1
 
 
+def test_a_book_that_lags_far_behind_brings_back_nothing_that_it_once_left_out(
+    account: TradingAccount,
+):
+    filled = reported("1", "COMPLETE", filled_quantity=100, changed_at=later(3))
+    report(account, filled, at=later(4))
+    # Answers of a copy of the book, of before the order and then of before its fill.
+    report(account, at=later(5))
+    applied = report(account, reported("1"), at=later(6))
+    assert (applied.ignored, statuses(account)) == (1, {"1": "filled"})
+    assert Order.objects.get().filled_quantity == 100
+
+    report(account, filled, at=later(7))
+    assert Order.objects.get().is_reported
+    assert len(steps(account)) == 1
+
+
 def test_a_trade_that_the_exchange_took_back_is_believed(account: TradingAccount):
     report(account, reported(status="COMPLETE", filled_quantity=100))
     busted = reported(filled_quantity=40, changed_at=later(60))

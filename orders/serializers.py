@@ -8,6 +8,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from marketdata.serializers.calendar import DayField
 from orders.choosing import WORDS, Choice, statuses_of
 from orders.models import OrderBook, OrderChange
 from orders.states import Status
@@ -140,9 +141,7 @@ class OrdersQuery(serializers.Serializer[Any]):
         help_text="EXCHANGE:SYMBOL of one that is known here.",
     )
     product = serializers.CharField(required=False, max_length=12, default="")
-    day = serializers.DateField(
-        required=False, default=None, help_text="Of the exchange (IST)."
-    )
+    day = DayField(required=False, default=None, help_text="Of the exchange (IST).")
     is_reported = serializers.BooleanField(
         required=False,
         allow_null=True,

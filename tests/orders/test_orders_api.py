@@ -163,6 +163,8 @@ def test_orders_are_chosen(
         {"status": "melted"},
         {"side": "HOLD"},
         {"day": "yesterday"},
+        {"day": "9999-12-31"},
+        {"day": "0001-01-01"},
         {"instrument": "ACME"},
         {"limit": "0"},
         {"limit": "1001"},

@@ -27,6 +27,8 @@ class LiveOrders extends LiveParts {
     this.table = new Asker(body);
     this.detail = new Asker(() => document.querySelector("#order-detail[data-order]"));
     this.followed = new Set();
+    // Accounts that the socket does not follow, though the page names them.
+    this.refused = new Set();
     this.look();
     document.body.addEventListener("htmx:afterSwap", () => this.look());
   }
@@ -44,14 +46,31 @@ class LiveOrders extends LiveParts {
     }
     if (added.length) this.streams.follow(STREAM, added, (message) => this.heard(message));
     this.setHeard(this.isHeard);
+    // What happened while the table was being written is not in it.
+    const isNew = body() !== this.written;
+    this.written = body();
+    if (isNew && Object.keys(places).some((key) => this.isAhead(key))) this.table.ask();
+  }
+
+  // Whether more was heard of an account than the server had seen when it wrote the table.
+  isAhead(key) {
+    const heard = this.streams.after.get(STREAM)?.[key];
+    const seen = this.asked.places[key];
+    return Boolean(heard) && (!seen || (heard.epoch === seen.epoch && heard.seq > seen.seq));
   }
 
   heard(message) {
-    if (message.type === "subscribed") this.setHeard(true);
+    if (message.type === "subscribed") this.wasSubscribed(message);
     else if (message.type === "lost") this.wasLost();
     else if (message.type === "gap") this.askAll();
     else if (message.type === "snapshot") message.data.length && this.askAll();
     else if (message.type === "event") this.happened(message);
+  }
+
+  wasSubscribed({ keys, unknown }) {
+    for (const key of keys) this.refused.delete(key);
+    for (const key of unknown) this.refused.add(key);
+    this.setHeard(true);
   }
 
   happened({ key, epoch, seq, data }) {
@@ -96,7 +115,8 @@ class LiveOrders extends LiveParts {
 
   setHeard(isHeard) {
     // Where the streams do not tell everything, the page asks all the same.
-    const isTold = isHeard && Object.keys(this.asked.places).length > 0;
+    const keys = Object.keys(this.asked.places);
+    const isTold = isHeard && keys.length > 0 && !keys.some((key) => this.refused.has(key));
     this.isHeard = isHeard;
     for (const part of [body(), this.detail.root()]) part?.toggleAttribute("data-streamed", isTold);
     if (isTold) document.body.dispatchEvent(new CustomEvent("stream:heard"));

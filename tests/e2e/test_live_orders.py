@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.utils import timezone
-from playwright.sync_api import Page, ViewportSize, expect
+from playwright.sync_api import APIResponse, Page, Route, ViewportSize, expect
 
 from accounts.models import Membership, User
 from accounts.reported import ReportedOrder
 from orders.models import OrderBook
 from tests.accounts.builders import join, make_account
-from tests.e2e.browser import PATIENCE_MS, asked_by, without_sockets
+from tests.e2e.browser import PATIENCE_MS, asked_by, until, without_sockets
 from tests.orders.builders import report, reported
 
 pytestmark = [
@@ -202,6 +202,48 @@ def test_a_socket_that_is_cut_is_said_and_what_was_missed_is_told(
     badge = row(page, "north-1/1").locator(".badge")
     expect(badge).to_have_text("Filled", timeout=PATIENCE_MS)
     assert asked == []
+
+
+def test_what_happens_while_the_table_is_being_written_is_shown(
+    site: str, page: Page, desk: Desk
+):
+    streamed(page, f"{site}/orders/north-1/")
+    held: list[tuple[Route, APIResponse]] = []
+    page.route(
+        "**/_orders/list*",
+        lambda route: held.append((route, route.fetch())),
+        times=1,
+    )
+    desk.order("2", symbol="BOLT")
+    until(lambda: bool(held), page)
+    desk.order("1", "COMPLETE", filled_quantity=100)
+    badge = row(page, "north-1/1").locator(".badge")
+    expect(badge).to_have_text("Filled", timeout=PATIENCE_MS)
+
+    # The table as it was before that.
+    (route, answer) = held[0]
+    route.fulfill(response=answer)
+
+    expect(row(page, "north-1/2")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(badge).to_have_text("Filled", timeout=PATIENCE_MS)
+
+
+def test_an_account_that_one_may_see_no_more_is_not_called_live(
+    site: str, page: Page, desk: Desk
+):
+    other = Desk("north-2")
+    other.order("1", symbol="BOLT")
+    page.add_init_script(CUT)
+    streamed(page, f"{site}/orders/")
+    page.evaluate("window.isCut = true; window.sockets.at(-1).close()")
+
+    Membership.objects.filter(account=other.account).delete()
+    page.evaluate("window.isCut = false; window.dispatchEvent(new Event('online'))")
+
+    expect(row(page, "north-2/1")).to_have_count(0, timeout=PATIENCE_MS)
+    expect(row(page, "north-1/1")).to_have_count(1)
+    state = page.locator("[data-orders-state]")
+    expect(state).to_have_text("Live", timeout=PATIENCE_MS)
 
 
 def test_a_book_that_falls_behind_is_called_stale_and_live_again(

@@ -52,10 +52,10 @@ export class LiveParts {
     }
     if (type === "snapshot") this.isLoading = !isLast;
     if (this.isLoading) return;
-    if (type === "snapshot") {
-      this.since = null;
-      this.setHeard(true);
-    }
+    if (type === "snapshot") this.since = null;
+    // Before anything could be computed there is nothing to show: the page asks on.
+    if (type === "snapshot" || !this.isHeard) this.setHeard(this.parts.size > 0);
+    if (!this.isHeard) return;
     this.show(type === "snapshot" ? [...this.parts.keys()] : Object.keys(data));
     this.onState(this.since);
   }

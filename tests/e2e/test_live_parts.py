@@ -1,11 +1,12 @@
 """Chain and monitor that a stream moves: unasked, in place, stale when it is silent."""
 
 import datetime
+import json
 import time
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from marketdata import quotes
 from marketdata.bars import Bar
@@ -95,6 +96,28 @@ def test_without_a_socket_the_chain_asks(site: str, page: Page, chain: Chain):
 
     expect(page.locator(MONEY)).to_have_text("121.50", timeout=PATIENCE_MS)
     assert asked
+
+
+def test_a_chain_of_which_nothing_could_be_computed_yet_is_asked_for(
+    site: str, page: Page, chain: Chain
+):
+    def serve(socket: WebSocketRoute) -> None:
+        def answer(message: str | bytes) -> None:
+            said = json.loads(message)
+            if said.get("stream") == "options":
+                named = {"stream": "options", "key": said["keys"][0]}
+                empty = {"type": "snapshot", "is_last": True, "data": {}}
+                socket.send(json.dumps(empty | named))
+
+        socket.on_message(answer)
+        socket.send(json.dumps({"type": "welcome", "streams": ["options"]}))
+
+    page.route_web_socket("**/ws/desk", serve)
+    page.goto(f"{site}/options/DEMO:NIFTY")
+
+    chain.tell(121.5)
+
+    expect(page.locator(MONEY)).to_have_text("121.50", timeout=PATIENCE_MS)
 
 
 def test_a_socket_that_is_lost_is_asked_for_again(site: str, page: Page, chain: Chain):

@@ -31,8 +31,11 @@ export class Marks {
       } catch {
         // The marks stay as they are; the poll of the bars says what is wrong.
       }
-      if (!this.stopped.signal.aborted) this.timer = setTimeout(turn, AGAIN_MS);
+      // Whoever asked for more bars meanwhile goes on in its place.
+      const isLast = turn === this.turn && !this.stopped.signal.aborted;
+      if (isLast) this.timer = setTimeout(turn, AGAIN_MS);
     };
+    this.turn = turn;
     turn();
   }
 

@@ -28,6 +28,8 @@ export class LiveParts {
     }
     this.placed = null;
     this.setHeard(this.isHeard);
+    // What was heard while the server was writing is not told again.
+    if (this.isHeard) this.write(this.parts.keys());
   }
 
   heard(message) {
@@ -80,12 +82,16 @@ export class LiveParts {
   }
 
   show(names) {
+    this.write(names);
+    this.onParts(names);
+  }
+
+  write(names) {
     for (const name of names) {
       const value = this.parts.get(name);
       if (value === undefined) continue;
       for (const cell of this.cellsOf(name)) this.fill(cell, value);
     }
-    this.onParts(names);
   }
 
   cellsOf(name) {

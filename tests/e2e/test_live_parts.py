@@ -6,7 +6,7 @@ import time
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import APIResponse, Page, Route, WebSocketRoute, expect
 
 from marketdata import quotes
 from marketdata.bars import Bar
@@ -175,6 +175,33 @@ def test_what_moves_stays_the_same_element_with_its_focus(
     expect(page.locator(MONEY)).to_have_text("123.50", timeout=PATIENCE_MS)
     assert page.evaluate("document.activeElement.mine") is True
     assert page.evaluate("document.body.scrollHeight") == height
+
+
+def test_what_moves_while_the_chain_is_being_written_is_shown(
+    site: str, page: Page, chain: Chain
+):
+    streamed(page, f"{site}/options/DEMO:NIFTY")
+    held: list[tuple[Route, APIResponse]] = []
+    page.route(
+        "**/_options/sight*",
+        lambda route: held.append((route, route.fetch())),
+        times=1,
+    )
+    part = page.locator("#options-sight")
+    part.evaluate(
+        "part => { part.isOld = true; part.removeAttribute('data-streamed');"
+        " htmx.trigger(part, 'ask-anew'); }"
+    )
+    until(lambda: bool(held), page)
+    chain.tell(121.5)
+    expect(page.locator(MONEY)).to_have_text("121.50", timeout=PATIENCE_MS)
+
+    # The chain as it was before that.
+    (route, answer) = held[0]
+    route.fulfill(response=answer)
+
+    until(lambda: not part.evaluate("part => Boolean(part.isOld)"), page)
+    assert page.locator(MONEY).inner_text() == "121.50"
 
 
 def test_the_charts_follow_the_stream(site: str, page: Page, chain: Chain):

@@ -39,17 +39,22 @@ export class LiveChain {
     const heads = [...this.page.querySelectorAll("[data-chain] thead th")];
     this.columns = heads.map((head) => head.dataset);
     this.live.look(this.key);
+    if (this.live.isHeard) this.fillRows(this.live.parts.keys());
   }
 
   moved(names) {
-    for (const name of names) {
-      const [row, strike] = [this.rows.get(name), this.live.parts.get(name)];
-      if (row && strike) this.fill(row, strike);
-    }
+    this.fillRows(names);
     this.drawBars();
     const isRight = this.markMoney();
     if (!document.hidden) this.onCurves(this.curves());
     if (!isRight) this.live.askAnew();
+  }
+
+  fillRows(names) {
+    for (const name of names) {
+      const [row, strike] = [this.rows.get(name), this.live.parts.get(name)];
+      if (row && strike) this.fill(row, strike);
+    }
   }
 
   fill(row, strike) {

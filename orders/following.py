@@ -138,6 +138,9 @@ class Follower:
         """Read the books that are due, one after another, in a thread."""
         try:
             while (one := self._errands.get()) is not None:
+                # Brokers that hang keep nobody here: whoever comes next reads them.
+                if self.stopping.is_set():
+                    return
                 self.turn(one)
         finally:
             connection.close()

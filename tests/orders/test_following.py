@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.brokers import calling
 from accounts.models import AccountSync, Position, TradingAccount
 from orders import following, tracker
-from orders.following import LEASE_S, Follower
+from orders.following import LEASE_S, Followed, Follower
 from orders.models import Order, OrderBook
 from orders.turns import BUSY_S, IDLE_S
 from tests.accounts.broker_server import BrokerServer
@@ -180,6 +180,26 @@ def test_what_nobody_thought_of_stops_one_account_for_a_while_only(
     monkeypatch.setattr(following, "track", broken)
     assert one_turn(follower, account) == pytest.approx(following.PUZZLED_S, abs=1)
     assert "could not be read" in caplog.text
+
+
+def test_what_waits_for_a_thread_is_left_to_others_once_it_is_stopped(
+    account: TradingAccount, monkeypatch: pytest.MonkeyPatch
+):
+    follower = Follower()
+    follower.look()
+    turned: list[Followed] = []
+    monkeypatch.setattr(follower, "turn", turned.append)
+    for _ in range(3):
+        follower._send_out()
+        follower.followed[account.pk].is_being_read = False
+    follower.stop()
+
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(follower._read_on)
+        follower._errands.put(None)
+        reading.result(30)
+
+    assert turned == []
 
 
 # --- the process itself -------------------------------------------------------------

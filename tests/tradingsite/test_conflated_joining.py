@@ -13,6 +13,7 @@ from tradingsite.streaming.conflated import ConflatedFollowing, ConflatedTopic, 
 from tradingsite.streaming.frames import Frame
 from tradingsite.streaming.hub import Hub, Topic
 from tradingsite.streaming.identity import Caller
+from tradingsite.streaming.publishing import channel_of
 from tradingsite.streaming.seat import Seat
 from tradingsite.streaming.sender import Sender
 
@@ -137,3 +138,23 @@ async def test_who_came_before_anything_could_be_heard_is_told_when_it_is():
     cast("ConflatedTopic", hub.topic("prices")).heard(b'{"ACME":2}')
 
     assert [one["type"] for one in wire.said] == ["snapshot", "stale", "live", "update"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [b'{"\xff":1}', b'{"ACME":' + b"[" * 100_000, b"[]"],
+    ids=["no text", "too deep", "no object"],
+)
+async def test_what_no_publisher_of_ours_wrote_is_passed_over(odd: bytes):
+    feed = Feed(
+        "prices", "read", lambda words: {w: (w, w) for w in words}, lambda _: {}
+    )
+    hub, wire = DeafHub(), SlowWire()
+    seat = Seat(hub, Sender(wire), cast("Caller", SimpleNamespace()))
+    await ConflatedFollowing(feed, seat).join({"ACME": ("ACME", "ACME")})
+
+    hub.heard(channel_of("prices"), odd)
+    hub.heard(channel_of("prices"), b'{"ACME":2}')
+
+    wire.clear()
+    assert prices(wire) == [None, 2]

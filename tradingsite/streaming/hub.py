@@ -125,8 +125,13 @@ class Hub:
     # --- what the listener tells --------------------------------------------------
     def heard(self, channel: str, payload: bytes) -> None:
         topic = self._topics.get(channel)
-        if topic is not None:
+        if topic is None:
+            return
+        try:
             topic.heard(payload)
+        except Exception:
+            # Whatever it was: who listens no more would miss all that comes.
+            logger.exception("Something on %s was not taken.", topic.name)
 
     def connected(self) -> None:
         for topic in list(self._topics.values()):

@@ -22,6 +22,8 @@ from accounts.reported import (
 
 IST = ZoneInfo("Asia/Kolkata")
 MOST = Decimal(10) ** 13
+# Beyond them lie times that the database keeps and cannot give back.
+YEARS = range(2000, 2100)
 ZERO = Decimal(0)
 Quantity = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
@@ -226,4 +228,6 @@ def moment(text: str | None) -> datetime.datetime | None:
         at = datetime.datetime.fromisoformat(text)
     except ValueError as error:
         raise BrokerUnreadable(f"{text[:40]!r} is no time.") from error
+    if at.year not in YEARS:
+        raise BrokerUnreadable(f"A broker's time cannot be meant: {text[:40]!r}.")
     return at if at.tzinfo else at.replace(tzinfo=IST)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -180,11 +180,12 @@ class Order(models.Model):
             "broker_status": self.broker_status,
             "remaining_quantity": self.remaining_quantity,
             "is_reported": self.is_reported,
-            "reported_at": self.reported_at.isoformat(),
+            "reported_at": _plain(self.reported_at),
         } | facts
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
-        return value.isoformat()
+        # As it will be read, whatever zone the broker writes.
+        return value.astimezone(UTC).isoformat()
     return str(value) if isinstance(value, Decimal) else value

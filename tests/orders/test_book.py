@@ -14,6 +14,7 @@ from django.db.models import ProtectedError
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.brokers import BrokerUnreadable
+from accounts.brokers.payloads import IST
 from accounts.models import TradingAccount
 from orders.models import Order, OrderBook, OrderChange
 from orders.models.orders import stream_of
@@ -93,6 +94,13 @@ def test_new_terms_are_told_though_nothing_moved(account: TradingAccount):
     assert len(steps(account)) == 1
     assert told(account)[-1]["change"] is None
     assert told(account)[-1]["order"]["price"] == "51.000000"
+
+
+def test_it_is_told_as_it_will_be_read(account: TradingAccount):
+    now = TEN.astimezone(IST)
+    report(account, reported(placed_at=now, changed_at=now), at=now)
+
+    assert told(account)[-1]["order"] == Order.objects.get().document
 
 
 def test_a_price_finer_than_is_kept_is_no_news_for_ever(account: TradingAccount):

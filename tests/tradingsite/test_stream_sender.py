@@ -69,6 +69,17 @@ async def test_a_slow_client_gets_the_newest_of_each_key(wire: FakeWire):
     assert sender.dropped == 98
 
 
+async def test_nothing_is_sent_behind_the_closing_frame(wire: FakeWire):
+    sender = Sender(wire)
+    sender.close(Close.FORBIDDEN, "not any more")
+    # The client has read what was sent, and its consumer does not know yet.
+    wire.clear()
+
+    sender.offer(numbered(1))
+
+    assert wire.written == []
+
+
 async def test_what_must_not_be_lost_waits_in_order(wire: FakeWire):
     sender = Sender(wire)
     wire.is_clear = False

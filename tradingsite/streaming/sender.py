@@ -72,6 +72,8 @@ class Sender:
 
     def offer(self, frame: Frame, slot: Hashable = None) -> None:
         """Send ``frame`` now or as soon as the client takes it; never wait."""
+        if self.closed_with is not None:
+            return
         if self._later is not None:
             self._hold(frame, slot)
         elif self.wire.is_clear and not self._backlog:
@@ -145,8 +147,6 @@ class Sender:
         self._took_some()
 
     def _hold(self, frame: Frame, slot: Hashable) -> None:
-        if self.closed_with is not None:
-            return
         if not self._held and self._later:
             self._later(self)
         key = _Own() if slot is None else slot
@@ -156,8 +156,6 @@ class Sender:
         self._weigh(key, frame)
 
     def _keep(self, frame: Frame, slot: Hashable) -> None:
-        if self.closed_with is not None:
-            return
         key = _Own() if slot is None else slot
         self.dropped += key in self._backlog
         # In the place of the older one: who moves most does not wait longest.

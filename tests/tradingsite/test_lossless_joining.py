@@ -13,11 +13,12 @@ import pytest
 from django.utils import timezone
 
 from tradingsite.streaming import journal
+from tradingsite.streaming.codes import Close
 from tradingsite.streaming.frames import Frame
 from tradingsite.streaming.hub import Hub
-from tradingsite.streaming.identity import Caller
+from tradingsite.streaming.identity import Caller, Refused
 from tradingsite.streaming.journal import Event, Gap, Position
-from tradingsite.streaming.lossless import LosslessFeed, LosslessTopic, Pair
+from tradingsite.streaming.lossless import PAGE, LosslessFeed, LosslessTopic, Pair
 from tradingsite.streaming.seat import Seat
 from tradingsite.streaming.sender import Sender
 from tradingsite.streaming.watch import Watch, check
@@ -245,3 +246,30 @@ async def test_who_leaves_a_topic_that_was_closed_does_not_stop_the_watch_of_the
     await gone.leave(late.sender)
 
     assert hub.watch.followed == {current.name: current}
+
+
+class LongTopic(SlowTopic):
+    """A topic whose journal has many pages, and counts those that are read."""
+
+    pages = 0
+
+    async def _since(
+        self, position: Position, threads: ThreadPoolExecutor | None = None
+    ) -> list[Event] | Gap:
+        self.pages += 1
+        return self.read(position)[:PAGE]
+
+
+async def test_nothing_more_is_read_for_who_is_gone():
+    hub = Hub()
+    topic = LongTopic(hub)
+    topic.now = Position(OLD, 50 * PAGE)
+    one, wire = seat(hub)
+    one.sender.close(Close.SLOW, "too slow")
+
+    with pytest.raises(Refused):
+        await topic.admit(one, Position(OLD, 0))
+
+    assert topic.pages == 1
+    assert not topic.is_wanted
+    assert wire.frames == []

@@ -7,10 +7,11 @@ from typing import Any, Protocol
 
 from django.conf import settings
 
+from tradingsite.streaming.codes import Close
 from tradingsite.streaming.commands import Subscribe
 from tradingsite.streaming.frames import frame
 from tradingsite.streaming.hub import Hub
-from tradingsite.streaming.identity import Caller
+from tradingsite.streaming.identity import Caller, Refused
 from tradingsite.streaming.sender import Sender
 
 # How long a client waits for a part of what it asked for.
@@ -40,11 +41,14 @@ class Seat:
         """Wait until there is room for one more frame.
 
         The client's own clock runs meanwhile (``sender``), not that of what it asked
-        for: over a slow line a long snapshot takes its time.
+        for: over a slow line a long snapshot takes its time. Raises ``Refused`` when
+        the client has been closed: nothing more need be found for it.
         """
         if self.limit is not None:
             self.limit.reschedule(None)
         await self.sender.caught_up()
+        if self.sender.closed_with is not None:
+            raise Refused(Close(self.sender.closed_with), "closed already")
         self.has_come_further()
 
     def has_come_further(self) -> None:

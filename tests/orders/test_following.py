@@ -37,9 +37,9 @@ def one_turn(follower: Follower, account: TradingAccount) -> float:
     """Read the book of ``account`` once; return how long it then waits."""
     one = follower.followed[account.pk]
     one.due_at = 0.0
-    now = time.monotonic()
     follower.turn(one)
-    return one.due_at - now
+    # However long the turn took.
+    return one.due_at - time.monotonic()
 
 
 def test_all_accounts_that_are_not_closed_are_followed(account: TradingAccount):

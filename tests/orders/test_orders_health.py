@@ -68,15 +68,15 @@ def test_it_shows_sooner_where_an_order_works(account: TradingAccount):
 @pytest.mark.parametrize(
     ("for_good", "said"),
     [
-        (False, "1 cannot be read (for 20 s)"),
-        (True, "1 cannot be read before somebody acts (for 20 s)"),
+        (False, "1 cannot be read (for 2 min)"),
+        (True, "1 cannot be read before somebody acts (for 2 min)"),
     ],
 )
 def test_one_broker_that_is_away_degrades_and_names_nobody(
     read: TradingAccount, *, for_good: bool, said: str
 ):
     report(make_account("north-2"), DONE, at=timezone.now())
-    ago(20)
+    ago(125)
     OrderBook.objects.failed(
         read.pk, code="x", text="Secret.", now=timezone.now(), for_good=for_good
     )

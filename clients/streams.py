@@ -50,6 +50,7 @@ class Streams:
         self._wait_s = 0.0
         # What a server that stops has asked for.
         self._asked_s: float | None = None
+        self._welcome_at: float | None = None
 
     async def follow(self, **streams: Sequence[str]) -> AsyncGenerator[Message, None]:
         """Yield what the streams tell of these keys, without end.
@@ -57,7 +58,7 @@ class Streams:
         Without any, what the address names.
         """
         while True:
-            began = time.monotonic()
+            self._welcome_at = None
             try:
                 async for message in self._once(streams):
                     yield message
@@ -66,7 +67,7 @@ class Streams:
                     raise Refused(closed.rcvd.reason) from closed
             except (OSError, InvalidHandshake, TimeoutError):
                 pass
-            await asyncio.sleep(self._next_wait_s(time.monotonic() - began))
+            await asyncio.sleep(self._next_wait_s())
 
     async def _once(
         self, streams: dict[str, Sequence[str]]
@@ -98,12 +99,15 @@ class Streams:
             position = {name: message[name] for name in ("epoch", "seq")}
             self._newest = position
             self._after.setdefault(message["stream"], {})[message["key"]] = position
+        elif message["type"] == "welcome":
+            self._welcome_at = time.monotonic()
         elif message["type"] == "bye":
             self._asked_s = message["reconnect_after_ms"] / 1000
 
-    def _next_wait_s(self, lasted_s: float) -> float:
+    def _next_wait_s(self) -> float:
         """Return how long to wait now, and longer each time that nothing lasts."""
-        if lasted_s >= LASTING_S:
+        now = time.monotonic()
+        if self._welcome_at is not None and now - self._welcome_at >= LASTING_S:
             self._wait_s = 0.0
         asked_s, self._asked_s = self._asked_s, None
         wait_s = self._wait_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter

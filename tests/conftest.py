@@ -7,10 +7,18 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker
 
 from accounts.session_store import PROVEN
 from tests.database import flush_again_after_deadlocks
+
+# How long an example takes to make or to run tells of the machine, not of the code.
+hypothesis_settings.register_profile(
+    "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,8 @@ IST = ZoneInfo("Asia/Kolkata")
 MOST = Decimal(10) ** 13
 # Beyond them lie times that the database keeps and cannot give back.
 YEARS = range(2000, 2100)
+# How Go writes a time that there is not.
+NO_YEAR = 1
 ZERO = Decimal(0)
 Quantity = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
@@ -228,6 +230,8 @@ def moment(text: str | None) -> datetime.datetime | None:
         at = datetime.datetime.fromisoformat(text)
     except ValueError as error:
         raise BrokerUnreadable(f"{text[:40]!r} is no time.") from error
+    if at.year == NO_YEAR:
+        return None
     if at.year not in YEARS:
         raise BrokerUnreadable(f"A broker's time cannot be meant: {text[:40]!r}.")
     return at if at.tzinfo else at.replace(tzinfo=IST)

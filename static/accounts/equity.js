@@ -3,6 +3,7 @@
 import { chartOptions, onThemeChange, readTheme } from "../marketdata/chart/theme.js";
 
 const REFRESH_MS = 60_000;
+const REQUEST_TIMEOUT_MS = 8000;
 const rupees = new Intl.NumberFormat("en-IN", { maximumFractionDigits: 0 });
 
 function lineOptions(element) {
@@ -48,7 +49,9 @@ export class Curve {
   async refresh() {
     const wanted = this.resolution;
     try {
-      const answer = await fetch(`${this.card.dataset.equity}?resolution=${wanted}`);
+      const answer = await fetch(`${this.card.dataset.equity}?resolution=${wanted}`, {
+        signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      });
       if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
       const { points } = await answer.json();
       if (wanted === this.resolution) this.draw(points);

@@ -8,6 +8,8 @@ const LASTING_MS = 5000;
 // Who would be refused again does not come back.
 const FINAL_CODES = new Set([1002, 1007, 1009, 4400, 4401, 4403, 4404]);
 
+const LOST_RIGHT = 4403;
+
 let shared;
 
 // The one socket that all scripts of a page share.
@@ -62,7 +64,9 @@ export class Streams {
     if (socket !== this.socket) return;
     if (this.isWelcome) document.body.dispatchEvent(new CustomEvent("stream:lost", { detail: { heardAt: this.heardAt } }));
     for (const stream of this.followed.keys()) this.tell({ type: "lost", stream });
-    if (FINAL_CODES.has(code)) return;
+    // Who was welcome and lost one account may have the others still.
+    const isFinal = FINAL_CODES.has(code) && !(code === LOST_RIGHT && this.isWelcome);
+    if (isFinal) return;
     if (performance.now() - this.welcomeAt >= LASTING_MS) this.waitMs = 0;
     const waitMs = this.askedMs ?? this.waitMs * (0.5 + Math.random() / 2);
     this.askedMs = undefined;

@@ -24,6 +24,7 @@ from accounts.brokers import (
     calling,
 )
 from accounts.brokers.kite import KiteBroker, log_in
+from accounts.brokers.payloads import moment
 from accounts.brokers.ticker import TickerBroker
 from accounts.models import TradingAccount
 from tests.accounts.broker_server import BrokerServer, broker_server
@@ -327,3 +328,16 @@ def test_the_simulator_is_asked_for_everything(tmp_path: Path):
         assert list(broker.positions(soon())) == []
         assert list(broker.orders(soon())) == []
         assert broker.client_id(soon()) == "alice"
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "0001-01-01 00:00:00", "0001-01-01T00:00:00Z"]
+)
+def test_a_time_that_a_broker_has_not_is_none(text: str | None):
+    assert moment(text) is None
+
+
+@pytest.mark.parametrize("text", ["soon", "1899-12-31 00:00:00", "9999-12-31 23:59:59"])
+def test_a_time_that_cannot_be_meant_is_refused(text: str):
+    with pytest.raises(BrokerUnreadable):
+        moment(text)

@@ -87,7 +87,7 @@ WRONG: dict[str, Any] = {
     "a NUL": [wire_order("1", tradingsymbol="AC\0ME")],
     "a long word": [wire_order("1", product="N" * 13)],
     "no time": [wire_order("1", order_timestamp="yesterday")],
-    "a time before all": [wire_order("1", order_timestamp="0001-01-01 00:00:00")],
+    "a time before all": [wire_order("1", order_timestamp="1899-12-31 00:00:00")],
     "a time after all": [wire_order("1", order_timestamp="9999-12-31 23:59:59")],
     "a price beyond all": [wire_order("1", price=1e15)],
     "twice the same": [wire_order("1"), wire_order("1")],

@@ -376,6 +376,17 @@ async def test_many_parts_come_in_frames_that_may_be_sent(
     assert reader.known == weather.parts
 
 
+async def test_one_part_that_is_too_large_keeps_the_others_from_nobody(
+    hub: Hub, weather: Weather, feed: PolledFeed
+):
+    reader = Reader(hub, feed)
+    await reader.follow("pune")
+    await until(lambda: reader.of("snapshot"))
+    weather.parts = {"hail": "x" * MOST_BYTES_OUT, "rain": 7, "wind": 8}
+
+    await until(lambda: reader.known == {"rain": 7, "wind": 8})
+
+
 async def test_a_slow_reader_gets_the_newest_of_each_part_and_is_kept(
     hub: Hub, weather: Weather, feed: PolledFeed
 ):

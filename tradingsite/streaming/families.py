@@ -1,13 +1,22 @@
 """A family of values that is computed, and what of it each socket has to be told."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tradingsite.streaming.frames import Frame, encode, frame, grouped
+from tradingsite.streaming.frames import (
+    MOST_BYTES_A_TEXT,
+    Frame,
+    encode,
+    frame,
+    grouped,
+)
 from tradingsite.streaming.sender import Sender
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,7 @@ class FollowedFamily:
 
     def take(self, family: Family, texts: dict[str, bytes]) -> None:
         """Send what differs from what was known; what is gone is told as null."""
+        texts = {part: text for part, text in texts.items() if self._fits(part, text)}
         changed = {
             part: text for part, text in texts.items() if text != self._texts.get(part)
         }
@@ -73,6 +83,12 @@ class FollowedFamily:
         if changed or gone:
             self._snapshot = []
             self._deliver(changed | gone)
+
+    def _fits(self, part: str, text: bytes) -> bool:
+        if len(text) <= MOST_BYTES_A_TEXT:
+            return True
+        logger.warning("%s of %s is too large to be told.", part, self.name)
+        return False
 
     def judge(self) -> None:
         """Tell when the values have become stale, and when they move again."""

@@ -16,6 +16,8 @@ import msgspec
 MOST_BYTES_IN = 16 * 1024
 MOST_BYTES_OUT = 64 * 1024
 _ROOM_FOR_ENVELOPE = 1024
+# What one text of a group may have, so that a frame has room for it.
+MOST_BYTES_A_TEXT = MOST_BYTES_OUT - _ROOM_FOR_ENVELOPE
 
 _TEXT = 0x81  # the only frame of a text message
 _LENGTH_IN_2 = 126
@@ -72,7 +74,7 @@ def grouped(texts: list[bytes]) -> Iterator[list[bytes]]:
     group: list[bytes] = []
     size = 0
     for text in texts:
-        if group and size + len(text) > MOST_BYTES_OUT - _ROOM_FOR_ENVELOPE:
+        if group and size + len(text) > MOST_BYTES_A_TEXT:
             yield group
             group, size = [], 0
         group.append(text)

@@ -27,8 +27,6 @@ class LiveOrders extends LiveParts {
     this.table = new Asker(body);
     this.detail = new Asker(() => document.querySelector("#order-detail[data-order]"));
     this.followed = new Set();
-    // Accounts that the socket does not follow, though the page names them.
-    this.refused = new Set();
     this.look();
     document.body.addEventListener("htmx:afterSwap", () => this.look());
   }
@@ -60,17 +58,11 @@ class LiveOrders extends LiveParts {
   }
 
   heard(message) {
-    if (message.type === "subscribed") this.wasSubscribed(message);
+    if (message.type === "subscribed") this.setHeard(true);
     else if (message.type === "lost") this.wasLost();
     else if (message.type === "gap") this.askAll();
     else if (message.type === "snapshot") message.data.length && this.askAll();
     else if (message.type === "event") this.happened(message);
-  }
-
-  wasSubscribed({ keys, unknown }) {
-    for (const key of keys) this.refused.delete(key);
-    for (const key of unknown) this.refused.add(key);
-    this.setHeard(true);
   }
 
   happened({ key, epoch, seq, data }) {
@@ -115,8 +107,7 @@ class LiveOrders extends LiveParts {
 
   setHeard(isHeard) {
     // Where the streams do not tell everything, the page asks all the same.
-    const keys = Object.keys(this.asked.places);
-    const isTold = isHeard && keys.length > 0 && !keys.some((key) => this.refused.has(key));
+    const isTold = isHeard && Object.keys(this.asked.places).length > 0;
     this.isHeard = isHeard;
     for (const part of [body(), this.detail.root()]) part?.toggleAttribute("data-streamed", isTold);
     if (isTold) document.body.dispatchEvent(new CustomEvent("stream:heard"));

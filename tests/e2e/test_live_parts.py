@@ -187,9 +187,10 @@ def test_what_moves_while_the_chain_is_being_written_is_shown(
         lambda route: held.append((route, route.fetch())),
         times=1,
     )
-    part = page.locator("#options-sight")
-    part.evaluate(
-        "part => { part.isOld = true; part.removeAttribute('data-streamed');"
+    table = page.locator("[data-chain]")
+    table.evaluate("table => { table.isOld = true; }")
+    page.locator("#options-sight").evaluate(
+        "part => { part.removeAttribute('data-streamed');"
         " htmx.trigger(part, 'ask-anew'); }"
     )
     until(lambda: bool(held), page)
@@ -200,7 +201,7 @@ def test_what_moves_while_the_chain_is_being_written_is_shown(
     (route, answer) = held[0]
     route.fulfill(response=answer)
 
-    until(lambda: not part.evaluate("part => Boolean(part.isOld)"), page)
+    until(lambda: not table.evaluate("table => Boolean(table.isOld)"), page)
     assert page.locator(MONEY).inner_text() == "121.50"
 
 

@@ -108,6 +108,9 @@ class StreamConsumer(AsyncConsumer):  # type: ignore[misc] # untyped package
         except (TimeoutError, DatabaseError) as error:
             logger.warning("A socket was not served: %s", repr(error))
             raise Refused(Close.UNAVAILABLE, "too busy; come back") from error
+        finally:
+            # Nobody needs it before the next, and thousands would keep one.
+            self.seat.limit = None
 
     # --- who is there ---------------------------------------------------------------
     async def enter(self, scope: Scope) -> None:

@@ -18,9 +18,9 @@ from tradingsite.streaming.codes import Close
 from tradingsite.streaming.commands import After, Subscribe
 from tradingsite.streaming.frames import Frame, encode, frame, grouped
 from tradingsite.streaming.hub import Hub
-from tradingsite.streaming.identity import Caller, Principal
+from tradingsite.streaming.identity import Principal
 from tradingsite.streaming.journal import Event, Gap, Position
-from tradingsite.streaming.seat import Seat
+from tradingsite.streaming.seat import Reader, Seat
 from tradingsite.streaming.sender import Sender
 from tradingsite.streaming.threads import in_thread
 
@@ -49,15 +49,6 @@ class LosslessFeed:
 
     def followed_by(self, seat: Seat) -> "LosslessFollowing":
         return LosslessFollowing(self, seat)
-
-
-@dataclass(slots=True, eq=False)
-class Reader:
-    """Who follows, and the last event that it was sent."""
-
-    sender: Sender
-    caller: Caller
-    seq: int
 
 
 class LosslessTopic:

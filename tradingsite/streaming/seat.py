@@ -77,6 +77,15 @@ class Seat:
         self.say_error("too_many_subscriptions", detail, stream)
 
 
+@dataclass(slots=True, eq=False)
+class Reader:
+    """Who follows a stream that loses nothing, and the last event that it was sent."""
+
+    sender: Sender
+    caller: Caller
+    seq: int
+
+
 class Following(Protocol):
     """The keys of one stream that one client follows."""
 
